@@ -1,0 +1,73 @@
+"""Slack messages: through the Web API or a response_url, or, without a bot token, to the outbox the console shows."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from botplatform.effect import Effect
+from botplatform.errors import Rejected, Retry
+
+API = "https://slack.com/api/"
+_HOOKS = "hooks.slack.com"
+_TIMEOUT = 10
+
+
+def effect(settings: Mapping[str, str]) -> Effect:
+    """The effect `slack`: arguments of `chat.postMessage`, or `response_url` and a message to answer with."""
+    token = settings.get("SLACK_BOT_TOKEN", "")
+    base_url = settings.get("SLACK_API_URL") or API
+    connected = bool(token or settings.get("SLACK_SIGNING_SECRET"))
+
+    def perform(arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        if "response_url" in arguments and connected:
+            return _respond(arguments, trusted=urlsplit(base_url).netloc)
+        if token and "channel" in arguments:
+            return _post(token, base_url, arguments, key)
+        return {"via": "outbox"}
+
+    return Effect("slack", perform, "Slack" if token else "the outbox")
+
+
+def _post(token: str, base_url: str, arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    from slack_sdk import WebClient
+    from slack_sdk.errors import SlackApiError
+
+    client = WebClient(token=token, base_url=base_url, timeout=_TIMEOUT)
+    # The same id for every try: Slack shows a message with a client_msg_id it has seen only once.
+    message = {**arguments, "client_msg_id": str(uuid.uuid5(uuid.NAMESPACE_URL, key))}
+    try:
+        answer = client.chat_postMessage(**message)
+    except SlackApiError as error:
+        raise _by_cause(error.response.status_code, error.response.headers, error.response.get("error")) from error
+    except OSError as error:
+        raise Retry(f"Slack cannot be reached: {error}") from error
+    return {"via": "slack", "ts": answer.get("ts")}
+
+
+def _respond(arguments: Mapping[str, Any], trusted: str) -> Mapping[str, Any]:
+    from slack_sdk.webhook import WebhookClient
+
+    url = urlsplit(arguments["response_url"])
+    # The address came in with a request; a signed one, but it still must not make us call just anybody.
+    if url.netloc != trusted and (url.scheme, url.netloc) != ("https", _HOOKS):
+        raise Rejected(f"{url.netloc} is not where Slack takes answers")
+    body = {name: value for name, value in arguments.items() if name != "response_url"}
+    try:
+        answer = WebhookClient(arguments["response_url"], timeout=_TIMEOUT).send_dict(body)
+    except OSError as error:
+        raise Retry(f"Slack cannot be reached: {error}") from error
+    if answer.status_code != 200:
+        raise _by_cause(answer.status_code, answer.headers, answer.body)
+    return {"via": "slack"}
+
+
+def _by_cause(status: int, headers: Mapping[str, Any], reason: Any) -> Retry | Rejected:
+    """Too many requests and faults of the service pass; everything else is ours to mend."""
+    if status == 429:
+        return Retry("Slack: too many requests", after=float(headers.get("Retry-After", 1)))
+    if status >= 500 or reason in ("ratelimited", "service_unavailable", "internal_error", "fatal_error"):
+        return Retry(f"Slack: {reason or status}")
+    return Rejected(f"Slack: {reason or status}")

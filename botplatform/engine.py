@@ -1,0 +1,120 @@
+"""One event through one handler: run it, commit all it asked for at once, and say what became of it."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from botplatform.errors import Conflict, Rejected, Retry, StateUnavailable
+from botplatform.event import Event
+from botplatform.reply import Reply, as_reply
+from botplatform.router import Match
+from botplatform.source import Source
+from botplatform.store import Abandoned, Commit, Committed, Outcome, Run, StateKey, Store, Work, Write
+from botplatform.work import Context, PluginInfo, Unit
+
+logger = logging.getLogger(__name__)
+
+# A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
+CONFLICTS = 20
+
+
+class Failed(Exception):
+    """A run came to nothing; `after` is when the handler wants to be tried again, `final` that trying cannot help."""
+
+    def __init__(self, reason: str, after: float | None = None, final: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+        self.final = final
+
+
+class Engine:
+    """Runs handlers as transactions on a store; safe to use from any thread.
+
+    `sources` are all that are known, by name; `clock` gives the Unix time in seconds; `plugins` what is loaded.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sources: Mapping[str, Source],
+        clock: Callable[[], float] = time.time,
+        plugins: Callable[[], Sequence[PluginInfo]] = tuple,
+    ) -> None:
+        self.store = store
+        self.sources = sources
+        self.clock = clock
+        self.plugins = plugins
+
+    def run(
+        self, event: Event, match: Match, run: Run | None = None, also: Mapping[StateKey, Write] | None = None
+    ) -> Committed:
+        """Handle `event` once: run the handler and commit, or return what an earlier run committed.
+
+        `also` are further writes for the same commit. Raises Failed (nothing happened), Abandoned or
+        StateUnavailable.
+        """
+        work = Work(event.source, event.id, match.handler.name)
+        done = self.store.outcome(work)
+        if done is None:
+            return self._attempt(event, match, work, run or Run(), also or {})
+        # Committed before: all that may be left of it is effects that were still to be performed.
+        return self.store.commit(Commit(work, event, done, run=run))
+
+    def _attempt(self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]) -> Committed:
+        for lost in range(CONFLICTS):
+            commit = self._run_handler(event, match, work, run)
+            commit.writes = {**commit.writes, **also}
+            try:
+                return self.store.commit(commit)
+            except Abandoned:
+                raise
+            except Conflict:
+                time.sleep(random.uniform(0, 0.001 * 2 ** min(lost, 6)))
+        raise Failed(f"lost its commit to others {CONFLICTS} times")
+
+    def _run_handler(self, event: Event, match: Match, work: Work, run: Run) -> Commit:
+        """Run the handler once and collect what it asked for, committing nothing."""
+        began = time.perf_counter()
+        unit = Unit(self.store, match.handler.plugin, self.clock())
+        reply = self._call(event, match, unit)
+        outcome = Outcome(
+            reply=reply.to_dict() if reply else None,
+            took=time.perf_counter() - began,
+            suppressed=tuple(unit.suppressed),
+        )
+        source = self.sources.get(match.subscription.source)
+        follow_up = source.follow_up(event, reply) if source and reply else None
+        return Commit(work, event, outcome, unit.reads(), unit.writes(), unit.effects, follow_up, run)
+
+    def _call(self, event: Event, match: Match, unit: Unit) -> Reply | None:
+        """Call the handler; whatever it raises becomes StateUnavailable or Failed."""
+        handler = match.handler
+        own = self._prepared(event, match)
+        ctx = Context(own, handler.plugin, unit, self.clock(), match.params, handler.uses, self.plugins)
+        given = {"event": own, "ctx": ctx}
+        try:
+            return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
+        except StateUnavailable:
+            raise
+        except Rejected as rejected:
+            raise Failed(str(rejected), final=True) from None
+        except Retry as asked:
+            raise Failed(str(asked), after=asked.after) from None
+        except (Exception, SystemExit) as bug:
+            # The one broad except of the house: a plugin's bug is its own, and must not reach anything else.
+            logger.exception("%s failed on %r", handler.name, event)
+            raise Failed(f"{type(bug).__name__}: {bug}") from bug
+
+    def _prepared(self, event: Event, match: Match) -> Event:
+        """A copy of the event for this handler alone, as its subscription wants it."""
+        source = self.sources.get(match.subscription.source)
+        try:
+            if match.rejected:
+                raise match.rejected
+            return source.prepare(event.fresh(), match.subscription) if source else event.fresh()
+        except Rejected as rejected:
+            raise Failed(str(rejected), final=True) from None

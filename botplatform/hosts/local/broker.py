@@ -1,0 +1,109 @@
+"""The broker that comes with the platform, for whoever has none: MQTT on this machine only, kept in memory."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from pathlib import Path
+
+import iotcore
+
+from botplatform.errors import BotplatformError
+
+HOST = "127.0.0.1"
+MAX_PAYLOAD = 256 * 1024
+
+
+class EmbeddedBroker:
+    """An MQTT broker in a child process, which ends with this one.
+
+    It has QoS 0 to 2, retained messages, wildcards, shared subscriptions and persistent sessions. Knowing its limits
+    (iotcore 0.4, which is rumqttd 0.20):
+
+    - everything is gone when it stops: sessions, queued and retained messages;
+    - it redelivers without the DUP flag and under new packet ids, so that what was not acknowledged when a connection
+      broke cannot be told from new messages;
+    - it breaks the connection of a client that acknowledges out of order or sends more than `max_payload` bytes;
+    - it delivers with the QoS of the subscription, whatever the QoS of the message, 100 messages at a time;
+    - there are no passwords, no ACLs and no answer to UNSUBSCRIBE from a filter that was not subscribed to;
+    - MQTT 3.1.1 and MQTT 5 each have a port of their own; their clients see each other.
+    """
+
+    def __init__(self, port: int = 0, mqtt5_port: int = 0, max_payload: int = MAX_PAYLOAD) -> None:
+        """`port` is for MQTT 3.1.1 (what `mosquitto_pub -p PORT` speaks), `mqtt5_port` for 5; 0 takes a free one."""
+        ports = _free_ports(2)
+        self._port = port or ports[0]
+        self._mqtt5_port = mqtt5_port or ports[1]
+        self._max_payload = max_payload
+        self._broker: iotcore.Broker | None = None
+
+    @property
+    def url(self) -> str:
+        """Where MQTT 3.1.1 clients connect to."""
+        return f"mqtt://{HOST}:{self._port}"
+
+    @property
+    def mqtt5_url(self) -> str:
+        """Where MQTT 5 clients connect to."""
+        return f"mqtt://{HOST}:{self._mqtt5_port}"
+
+    def start(self) -> None:
+        """Return once it listens; raises BotplatformError when a port is in use or it does not start."""
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder, "rumqttd.toml")
+            config.write_text(self._config())
+            try:
+                self._broker = iotcore.Broker(config_path=str(config)).start()
+            except OSError as error:
+                raise BotplatformError(
+                    f"the broker cannot start: {error}; stop what listens there, or choose another port"
+                ) from error
+            except RuntimeError as error:
+                raise BotplatformError(f"the broker cannot start: {error}") from error
+
+    def stop(self) -> None:
+        """End the child process and free the ports; nothing to do when it does not run."""
+        if self._broker is not None:
+            self._broker.stop()
+            self._broker = None
+
+    def _config(self) -> str:
+        return _ROUTER + self._listener("v4", self._port) + self._listener("v5", self._mqtt5_port)
+
+    def _listener(self, protocol: str, port: int) -> str:
+        return _LISTENER.format(protocol=protocol, address=f"{HOST}:{port}", max_payload=self._max_payload)
+
+
+# rumqttd's own names and its sample values (rumqttd.toml); all but the addresses and the payload have to be given.
+_ROUTER = """
+id = 0
+
+[router]
+id = 0
+max_connections = 10000
+max_outgoing_packet_count = 200
+max_segment_size = 104857600
+max_segment_count = 10
+"""
+
+_LISTENER = """
+[{protocol}.1]
+name = "{protocol}"
+listen = "{address}"
+next_connection_delay_ms = 1
+
+[{protocol}.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = {max_payload}
+max_inflight_count = 100
+dynamic_filters = true
+"""
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now; all are held until the last is found, so that they differ."""
+    listeners = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in listeners]
+    for listener in listeners:
+        listener.close()
+    return ports

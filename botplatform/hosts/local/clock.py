@@ -1,0 +1,99 @@
+"""The clock: looks which schedules are due and hands their ticks over, those that fell into a downtime as declared."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import takewhile
+
+from botplatform import codec
+from botplatform.errors import StateUnavailable
+from botplatform.hosts.local.dispatch import Dispatcher
+from botplatform.sources.schedule.expression import Schedule
+from botplatform.sources.schedule.source import to_event
+from botplatform.store import StateKey, Write
+from botplatform.subscription import Subscription
+
+logger = logging.getLogger(__name__)
+
+# A tick found this many seconds late is late; one found later fell into a downtime.
+GRACE = 60.0
+CATCH_UP_LIMIT = 1000
+_NAMESPACE = "@schedule"
+
+
+class Clock:
+    """Runs on a thread; where each schedule has got to is kept in the state, so that a restart knows what it missed."""
+
+    def __init__(self, dispatcher: Dispatcher, interval: float = 0.5) -> None:
+        self._dispatcher = dispatcher
+        self._interval = interval
+        self._stopping = threading.Event()
+        self._position: dict[str, datetime] = {}
+        self._thread = threading.Thread(target=self._loop, name="clock", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._stopping.set()
+        self._thread.join()
+
+    def schedules(self) -> Iterator[Subscription]:
+        """The schedules of the plugins that are loaded now."""
+        for handler in self._dispatcher.router.handlers.values():
+            yield from (s for s in handler.subscriptions if s.source == "schedule")
+
+    def look(self) -> None:
+        """Hand over every tick that is due by now."""
+        now = datetime.fromtimestamp(self._dispatcher.engine.clock(), UTC)
+        for subscription in self.schedules():
+            self._advance(subscription, now)
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(self._interval):
+            try:
+                self.look()
+            except StateUnavailable as error:
+                logger.error("the clock waits: %s", error)
+                self._stopping.wait(5)
+
+    def _advance(self, subscription: Subscription, now: datetime) -> None:
+        name, schedule = subscription.options["name"], subscription.options["schedule"]
+        last = self._last(name, now)
+        due = _due(schedule, last, now)
+        if not due:
+            return
+        missed = [tick for tick in due if (now - tick).total_seconds() > GRACE]
+        late = len(missed)
+        kept = {"skip": [], "last": missed[-1:], "all": missed}[subscription.options["missed"]]
+        if late > len(kept):
+            self._dispatcher.count("ticks skipped after a downtime", late - len(kept))
+            logger.info("%s: %d ticks fell into a downtime and are left out", name, late - len(kept))
+        for tick in [*kept, *due[late:]]:
+            self._dispatcher.submit(to_event(name, tick), durable=True)
+        self._keep(name, due[-1])
+
+    def _last(self, name: str, now: datetime) -> datetime:
+        """The last instant up to which this schedule was seen to; a new one begins now."""
+        if name not in self._position:
+            stored = self._dispatcher.store.read(StateKey(_NAMESPACE, name)).json
+            if stored is None:
+                self._keep(name, now)
+            else:
+                self._position[name] = datetime.fromisoformat(codec.decode(stored))
+        return self._position[name]
+
+    def _keep(self, name: str, instant: datetime) -> None:
+        self._dispatcher.store.write({StateKey(_NAMESPACE, name): Write("put", codec.encode(instant.isoformat()))})
+        self._position[name] = instant
+
+
+def _due(schedule: Schedule, last: datetime, now: datetime) -> list[datetime]:
+    """The ticks after `last` up to `now`; the latest ones when there are more than anybody wants to catch up with."""
+    due = list(takewhile(lambda tick: tick <= now, schedule.after(last)))
+    return due[-CATCH_UP_LIMIT:]

@@ -1,0 +1,135 @@
+"""The doors: how bytes from outside become deliveries, and deliveries become an answer. No HTTP in here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from botplatform import codec
+from botplatform.errors import Rejected
+from botplatform.event import Event
+from botplatform.hosts.local.dispatch import Delivery, Dispatcher
+from botplatform.reply import Reply
+from botplatform.source import Raw, Source
+from botplatform.sources.cloudtrail import unpacked
+
+Verify = Callable[[Mapping[str, str], bytes, datetime], None]
+
+# How long a sender that wants no reply waits for its acknowledgement; Slack's Events API allows 3 seconds.
+ACKNOWLEDGE_WITHIN = 2.5
+LATE = Reply("Still working on it …")
+
+
+@dataclass
+class Receipt:
+    """What became of the records in a request."""
+
+    accepted: int = 0
+    rejected: list[Rejected] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The receipt as JSON values."""
+        reasons = [{"where": rejected.where, "reason": rejected.reason} for rejected in self.rejected]
+        return {"accepted": self.accepted, "rejected": reasons}
+
+
+class Doors:
+    """Lets in what is verified; `slack` and `alexa` check a request's signature and raise Unauthorized."""
+
+    def __init__(self, dispatcher: Dispatcher, slack: Verify, alexa: Verify) -> None:
+        self._dispatcher = dispatcher
+        self._verify = {"slack": slack, "alexa": alexa}
+
+    def ask(self, name: str, raw: Raw) -> Mapping[str, Any]:
+        """Answer a signed request to the source `name`; raises Rejected for one that is not genuine or not readable."""
+        dispatcher = self._dispatcher
+        try:
+            self._verify[name](raw.headers, raw.body, datetime.fromtimestamp(dispatcher.engine.clock(), UTC))
+        except Rejected:
+            dispatcher.count(f"unverified requests to {name}")
+            raise
+        source = dispatcher.engine.sources[name]
+        event = self._only(source, raw)
+        if source.handshake(event):
+            return source.render(event, None)
+        delivery = dispatcher.submit(event)
+        self._wait([delivery], source.reply_within(event) or ACKNOWLEDGE_WITHIN)
+        late = not delivery.settled.is_set() and source.reply_within(event) is not None
+        return source.render(event, LATE if late else delivery.reply)
+
+    def post(self, raw: Raw, within: float = ACKNOWLEDGE_WITHIN) -> Receipt:
+        """Take in records of any source that does not sign; raises Rejected when none of them is an event."""
+        receipt, deliveries = Receipt(), []
+        source = self.source_of(raw)
+        for event in source.normalize(raw):
+            refused = event if isinstance(event, Rejected) else self._refused(event)
+            if refused:
+                self.reject(source, refused)
+                receipt.rejected.append(refused)
+            elif isinstance(event, Event):
+                deliveries.append(self._dispatcher.submit(event))
+        self._wait(deliveries, within)
+        receipt.accepted = len(deliveries)
+        if not deliveries and len(receipt.rejected) == 1:
+            raise receipt.rejected[0]
+        return receipt
+
+    def reject(self, source: Source, rejected: Rejected) -> None:
+        """Count and log a record that is no event."""
+        self._dispatcher.count(f"rejected from {source.name}")
+        self._dispatcher.store.log.reject(source.name, str(rejected))
+
+    def source_of(self, raw: Raw) -> Source:
+        """The source some bytes are from; raises Rejected when no source recognizes them."""
+        return recognized(self._dispatcher.engine.sources, raw)
+
+    def _only(self, source: Source, raw: Raw) -> Event:
+        event = next(source.normalize(raw))
+        if isinstance(event, Rejected):
+            self.reject(source, event)
+            raise event
+        return event
+
+    def _refused(self, event: Event) -> Rejected | None:
+        owner = self._dispatcher.source_of(event)
+        if owner.signed:
+            return Rejected(f"an event of type {event.type} has to come from {owner.name} itself, signed", "type")
+        return None
+
+    def _wait(self, deliveries: list[Delivery], within: float) -> None:
+        """Return once all is durable: committed by then, or in the inbox."""
+        end = time.monotonic() + within
+        for delivery in deliveries:
+            if not delivery.settled.wait(max(0.0, end - time.monotonic())):
+                self._dispatcher.answer_now(delivery)
+
+
+def recognized(sources: Mapping[str, Source], raw: Raw) -> Source:
+    """The source that recognizes some bytes by their headers or content; raises Rejected when none does."""
+    if "ce-specversion" in raw.headers or raw.media_type.startswith("application/cloudevents"):
+        return sources["cloudevents"]
+    body = unpacked(raw.body)
+    try:
+        value = codec.decode(body)
+    except Rejected as broken:
+        value = _first_line(body)
+        if value is None:
+            if b"=" in body[:200] and not body.lstrip().startswith((b"{", b"[")):
+                return sources["slack"]  # the only one that sends forms
+            raise broken
+    for source in sources.values():
+        if source.recognizes(value):
+            return source
+    shape = ", ".join(sorted(value)[:6]) if isinstance(value, dict) else type(value).__name__
+    raise Rejected(f"no source recognizes this ({shape})")
+
+
+def _first_line(body: bytes) -> Any:
+    lines = body.split(b"\n", 1)
+    try:
+        return codec.decode(lines[0]) if len(lines) > 1 else None
+    except Rejected:
+        return None

@@ -1,0 +1,114 @@
+"""Performs committed effects: those to one destination in order, each until it is done or given up."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Hashable, Iterable, Mapping
+
+from botplatform.effect import Effect
+from botplatform.errors import Rejected, Retry, StateUnavailable
+from botplatform.hosts.local.lanes import Lanes
+from botplatform.store import PendingEffect, Store
+
+logger = logging.getLogger(__name__)
+
+THREADS = 4
+ATTEMPTS = 10
+DEADLINE = 30.0
+
+
+class Performer:
+    """Takes effects from any thread; `effects` by name may be replaced when plugins are."""
+
+    def __init__(self, store: Store) -> None:
+        self.effects: Mapping[str, Effect] = {}
+        self._store = store
+        self._lanes = Lanes(THREADS, "effects")
+        self._known: set[int] = set()
+
+    def perform(self, pending: Iterable[PendingEffect]) -> None:
+        """Queue effects; one that is queued already is not queued twice."""
+        for effect in pending:
+            if effect.number not in self._known:
+                self._known.add(effect.number)
+                self._lanes.submit(_Performance(self, effect))
+
+    def resume(self) -> None:
+        """Go on with what an earlier process left pending."""
+        self.perform(self._store.pending())
+
+    def busy(self) -> bool:
+        """Whether any effect is being performed or about to be."""
+        return self._lanes.busy()
+
+    def stop(self, timeout: float) -> bool:
+        """Let running effects finish; the rest is pending until the next start."""
+        return self._lanes.stop(timeout)
+
+    def attempt(self, effect: PendingEffect) -> Mapping[str, object]:
+        """Do it once; raises Retry or Rejected."""
+        kind = self.effects.get(effect.request.name)
+        if kind is None:
+            raise Rejected(f"no effect {effect.request.name!r} is installed")
+        try:
+            return kind.perform(effect.request.arguments, effect.key)
+        except (Retry, Rejected):
+            raise
+        except Exception as error:
+            logger.exception("effect %s failed", effect.key)
+            raise Retry(f"{type(error).__name__}: {error}") from error
+
+    def settled(self, effect: PendingEffect) -> None:
+        """Forget an effect that is performed or given up."""
+        self._known.discard(effect.number)
+
+
+class _Performance:
+    """One effect on its way out."""
+
+    deadline = DEADLINE
+
+    def __init__(self, performer: Performer, effect: PendingEffect) -> None:
+        self.lane: Hashable = (effect.request.name, effect.request.order or effect.key)
+        self._performer = performer
+        self._effect = effect
+        self._attempts = effect.attempts
+        self._result: Mapping[str, object] | None = None
+
+    def run(self) -> float | None:
+        """Perform it once; what was performed and could not be marked is only marked again."""
+        try:
+            if self._result is None:
+                self._result = self._performer.attempt(self._effect)
+            self._performer._store.performed(self._effect, self._result)
+        except Retry as retry:
+            return self._failed(str(retry), retry.after, final=False)
+        except Rejected as rejected:
+            return self._failed(str(rejected), None, final=True)
+        except StateUnavailable as error:
+            logger.error("effect %s waits: %s", self._effect.key, error)
+            return 5.0
+        self._performer.settled(self._effect)
+        return None
+
+    def abandon(self) -> float | None:
+        """It hangs: whether it happened is not known, so it is tried again."""
+        return self._failed(f"no answer in {self.deadline:g} s", None, final=False)
+
+    def park(self) -> None:
+        """It is durable already: nothing to do."""
+
+    def _failed(self, reason: str, after: float | None, final: bool) -> float | None:
+        self._attempts += 1
+        final = final or self._attempts >= ATTEMPTS
+        logger.warning("effect %s %s: %s", self._effect.key, "given up" if final else "is tried again", reason)
+        try:
+            self._performer._store.postponed(self._effect, reason, given_up=final)
+        except StateUnavailable as error:
+            logger.error("effect %s waits: %s", self._effect.key, error)
+        if final:
+            self._performer.settled(self._effect)
+            return None
+        longest = min(300.0, 2.0 ** (self._attempts - 1))
+        return after if after is not None else random.uniform(longest / 2, longest)

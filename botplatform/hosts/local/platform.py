@@ -1,0 +1,179 @@
+"""The composition root of the local host: the one place where its parts are chosen and put together."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from botplatform.engine import Engine
+from botplatform.errors import Retry
+from botplatform.event import Event
+from botplatform.hosts.local.broker import EmbeddedBroker
+from botplatform.hosts.local.clock import Clock
+from botplatform.hosts.local.development import alexa_verify, kept, slack_verify
+from botplatform.hosts.local.devices import Devices
+from botplatform.hosts.local.dispatch import DEADLINE, Dispatcher
+from botplatform.hosts.local.doors import Doors
+from botplatform.hosts.local.folder import WatchedFolder
+from botplatform.hosts.local.http import HttpServer, make_app
+from botplatform.hosts.local.lock import FolderLock
+from botplatform.hosts.local.mqtt import Connection
+from botplatform.hosts.local.performer import Performer
+from botplatform.hosts.local.recorder import Recorder
+from botplatform.hosts.local.reload import Reloader
+from botplatform.plugins import Plugins
+from botplatform.router import Router
+from botplatform.settings import Settings
+from botplatform.source import masked
+from botplatform.stores.sqlite import SqliteStore
+
+logger = logging.getLogger(__name__)
+
+DATABASE = "state.db"
+RUNNING = "running.json"
+# AWS Lambda delivers an asynchronous event for up to 6 hours, people look at logs for days.
+KEEP_FOR = 7 * 86400.0
+_DRAIN = 10.0
+
+
+class Platform:
+    """A whole platform in this process; raises BotplatformError when it cannot be started.
+
+    `folders` are the plugin folders; `clock` gives the Unix time in seconds; `deadline` is how long a handler may run.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        folders: Sequence[Path],
+        clock: Callable[[], float] = time.time,
+        deadline: float = DEADLINE,
+        entry_points: bool = True,
+    ) -> None:
+        self.settings = settings
+        self._folders = folders
+        self._entry_points = entry_points
+        self.plugins = Plugins(folders, entry_points, settings.block)
+        self._lock = FolderLock(settings.state)
+        self.store = SqliteStore(settings.state / DATABASE, clock, self._masked)
+        self._recorder = Recorder(settings.state / "running.bin", self.store, clock())
+        self._performer = Performer(self.store)
+        engine = Engine(self.store, self.plugins.sources, clock, lambda: self.plugins.infos())
+        self.dispatcher = Dispatcher(engine, self.store, self._performer, self._recorder, deadline)
+        self.broker = None if settings.mqtt_url else EmbeddedBroker(settings.mqtt_port)
+        self.devices: Devices | None = None
+        self.clock = Clock(self.dispatcher)
+        self.doors = Doors(self.dispatcher, slack_verify(settings), alexa_verify(settings))
+        self._reloader = Reloader(folders, self.reload)
+        self._folder: WatchedFolder | None = None
+        self._http: HttpServer | None = None
+        self.started = clock()
+
+    @property
+    def url(self) -> str:
+        """Where HTTP is served."""
+        return self._http.url if self._http else ""
+
+    @property
+    def mqtt_url(self) -> str:
+        """Where devices connect to (MQTT 3.1.1), without credentials."""
+        return self.devices.broker if self.devices else ""
+
+    def start(self) -> None:
+        """Start all parts; what an earlier process left unfinished goes on."""
+        from botplatform.console.pages import add_console
+
+        if self.broker:
+            self.broker.start()
+        connection = self._connection()
+        self.devices = Devices(connection, self.dispatcher, self.broker.url if self.broker else connection.address)
+        self._serve_plugins()
+        self.dispatcher.resume()
+        self._performer.resume()
+        self.store.prune(KEEP_FOR)
+        self.devices.client.start()
+        app = make_app(self.doors, self.settings.allowed_hosts, self.settings.events_token)
+        add_console(app, self)
+        self._http = HttpServer(app, self.settings.host, self.settings.port)
+        if self.settings.cloudtrail_folder:
+            self._folder = WatchedFolder(self.settings.cloudtrail_folder, self.doors, self.store)
+            self._folder.start()
+        self.clock.start()
+        self._reloader.start()
+        self._announce()
+
+    def stop(self) -> None:
+        """Take nothing more in, finish what is under way, and leave the rest to the next start."""
+        (self.settings.state / RUNNING).unlink(missing_ok=True)
+        if self._http:
+            self._reloader.stop()
+            self.clock.stop()
+            self._http.stop()
+        if self._folder:
+            self._folder.stop()
+        if not self.dispatcher.stop(_DRAIN):
+            logger.warning(
+                "some handlers did not finish in %g s; their events are tried again at the next start", _DRAIN
+            )
+        self._performer.stop(_DRAIN)
+        if self.devices:
+            self.devices.client.stop()
+        if self.broker:
+            self.broker.stop()
+        self.store.close()
+        self._recorder.close()
+        self._lock.release()
+
+    def reload(self) -> None:
+        """Load the plugins anew; one that fails its checks leaves its old version serving."""
+        self.plugins = Plugins(self._folders, self._entry_points, self.settings.block, previous=self.plugins)
+        self._serve_plugins()
+        for mistake in self.plugins.mistakes:
+            logger.error("%s", mistake)
+        logger.info("plugins loaded anew: %s", ", ".join(self.plugins.loaded) or "none")
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        """Publish to MQTT, for the effect."""
+        if self.devices is None:
+            raise Retry("MQTT is not started yet")
+        self.devices.client.publish(topic, payload, qos, retain)
+
+    def accept(self, event: Event) -> None:
+        """Take an event in, for the effect `emit`."""
+        self.dispatcher.submit(event, durable=True)
+
+    def busy(self) -> bool:
+        """Whether anything is being handled or performed."""
+        return self.dispatcher.busy() or self._performer.busy()
+
+    def _serve_plugins(self) -> None:
+        self.dispatcher.engine.sources = self.plugins.sources
+        self._performer.effects = self.plugins.effects(self.settings.raw, self)
+        self.dispatcher.router = Router(self.plugins.handlers)
+        if self.devices:
+            self.devices.subscribe()
+
+    def _connection(self) -> Connection:
+        settings = self.settings
+        return Connection(
+            # Our own client speaks MQTT 5, which has a port of its own on the embedded broker.
+            settings.mqtt_url or (self.broker.mqtt5_url if self.broker else ""),
+            ca_file=settings.mqtt_ca_file,
+            cert_file=settings.mqtt_cert_file,
+            key_file=settings.mqtt_key_file,
+            client_id=settings.mqtt_client_id or f"botplatform-{kept(settings.state / 'mqtt-client-id')[:12]}",
+            version="3.1.1" if settings.mqtt_version == "3.1.1" else "5",
+        )
+
+    def _masked(self, event: Event) -> bytes:
+        """The envelope as the log may keep it."""
+        return masked(event, self.dispatcher.source_of(event).secrets)
+
+    def _announce(self) -> None:
+        """Say where we are, for `botplatform send` and other tools."""
+        where = {"pid": os.getpid(), "url": self.url, "mqtt": self.mqtt_url}
+        (self.settings.state / RUNNING).write_text(json.dumps(where))

@@ -1,0 +1,91 @@
+"""What was running when the process died: a handler that exits it would otherwise do so again for ever."""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from botplatform import codec
+from botplatform.errors import Rejected
+from botplatform.store import StateKey, Work, Write
+from botplatform.stores.sqlite import SqliteStore
+
+logger = logging.getLogger(__name__)
+
+_SLOTS = 128
+_SLOT_SIZE = 1024
+_NAMESPACE = "@crashes"
+_REMEMBERED = 86400.0
+
+
+class Recorder:
+    """Notes each run in shared memory backed by a file, which outlives the process and costs no disk access."""
+
+    def __init__(self, path: Path, store: SqliteStore, now: float) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        existed = path.exists()
+        with path.open("r+b" if existed else "w+b") as file:
+            file.truncate(_SLOTS * _SLOT_SIZE)
+            self._memory = mmap.mmap(file.fileno(), _SLOTS * _SLOT_SIZE)
+        self._free = list(range(_SLOTS))
+        self._crashes: dict[str, int] = {}
+        self._take_over(now)
+
+    @contextmanager
+    def running(self, work: Work) -> Iterator[None]:
+        """Note `work` as running meanwhile."""
+        with self._lock:
+            slot = self._free.pop() if self._free else None
+        if slot is not None:
+            self._put(slot, codec.encode(work))
+        try:
+            yield
+        finally:
+            if slot is not None:
+                self._put(slot, b"")
+                with self._lock:
+                    self._free.append(slot)
+
+    def crashes(self, work: Work) -> int:
+        """How often the process died while it ran this."""
+        return self._crashes.get(_name(work), 0) if self._crashes else 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._memory.close()
+
+    def _put(self, slot: int, content: bytes) -> None:
+        start = slot * _SLOT_SIZE
+        content = content[: _SLOT_SIZE - 2]
+        self._memory[start : start + 2 + len(content)] = len(content).to_bytes(2, "big") + content
+
+    def _take_over(self, now: float) -> None:
+        """Count what the last process left running, on top of what was counted before."""
+        for name, value in self._store.scan(_NAMESPACE, ""):
+            self._crashes[name] = codec.decode(value.json or b"0")
+        for slot in range(_SLOTS):
+            start = slot * _SLOT_SIZE
+            length = int.from_bytes(self._memory[start : start + 2], "big")
+            if length:
+                self._count(self._memory[start + 2 : start + 2 + length], now)
+                self._put(slot, b"")
+
+    def _count(self, content: bytes, now: float) -> None:
+        try:
+            work = Work(*codec.decode(content))
+        except (Rejected, TypeError):
+            return  # too long for its slot, or torn while it was written
+        name = _name(work)
+        self._crashes[name] = self._crashes.get(name, 0) + 1
+        write = Write("put", codec.encode(self._crashes[name]), now + _REMEMBERED)
+        self._store.write({StateKey(_NAMESPACE, name): write})
+        logger.warning("the process died while %s handled %s (%d times)", work.handler, work.id, self._crashes[name])
+
+
+def _name(work: Work) -> str:
+    return "|".join(work)[-800:]

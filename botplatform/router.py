@@ -1,0 +1,92 @@
+"""Event -> handlers: which subscriptions does an event concern, and why not the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botplatform import patterns
+from botplatform.errors import Rejected
+from botplatform.event import Event
+from botplatform.subscription import Subscription
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A plugin's function with all that is known of it; `name` is `plugin.function`."""
+
+    name: str
+    plugin: str
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+    subscriptions: tuple[Subscription, ...]
+    uses: frozenset[str]
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Match:
+    """One handler an event concerns, with what its subscription captured, or why it cannot take this event."""
+
+    handler: Handler
+    subscription: Subscription
+    params: Mapping[str, str]
+    rejected: Rejected | None = None
+
+
+class Router:
+    """Holds every subscription in one index, whose cost does not grow with their number."""
+
+    def __init__(self, handlers: Iterable[Handler] = ()) -> None:
+        self.handlers = {handler.name: handler for handler in handlers}
+        self._subscribed = [(h, s) for h in self.handlers.values() for s in h.subscriptions]
+        self._index: patterns.Index[int] = patterns.Index()
+        for number, (_, subscription) in enumerate(self._subscribed):
+            if subscription.topic:
+                self._index.add_topic(number, subscription.topic)
+            else:
+                self._index.add(number, patterns.compile(subscription.pattern))
+
+    def route(self, event: Event) -> list[Match]:
+        """The handlers an event concerns, each once, in the order they were loaded."""
+        found: dict[str, Match] = {}
+        matches = [(*self._subscribed[n], c) for n, c in self._index.match(event.to_dict(), _topic(event))]
+        only_fallbacks = all(subscription.fallback for _, subscription, _ in matches)
+        for handler, subscription, captured in matches:
+            if subscription.fallback and not only_fallbacks:
+                continue
+            if handler.name not in found:
+                found[handler.name] = _bind(handler, subscription, captured, event)
+        return list(found.values())
+
+    def explain(self, event: Event) -> Iterator[tuple[Handler, Subscription, str | None]]:
+        """Every subscription with the reason why it does not take the event, None for those that do."""
+        fields = event.to_dict()
+        for handler, subscription in self._subscribed:
+            yield handler, subscription, _why_not(subscription, event, fields)
+
+
+def _topic(event: Event) -> str | None:
+    return event.subject if event.type == MQTT_MESSAGE else None
+
+
+# The one type whose subject is a topic: topics are matched by levels, which EventBridge patterns do not know.
+MQTT_MESSAGE = "org.mqtt.message"
+
+
+def _bind(handler: Handler, subscription: Subscription, captured: Mapping[str, str], event: Event) -> Match:
+    try:
+        return Match(handler, subscription, {**captured, **subscription.bind(event)})
+    except Rejected as rejected:
+        return Match(handler, subscription, captured, rejected)
+
+
+def _why_not(subscription: Subscription, event: Event, fields: Mapping[str, Any]) -> str | None:
+    if subscription.topic:
+        if _topic(event) is None:
+            return f"type is {event.type!r}, wanted {MQTT_MESSAGE!r}"
+        matches = subscription.topic.match(event.subject or "") is not None
+        return None if matches else f"topic {event.subject!r} does not fit {subscription.topic.filter!r}"
+    return patterns.compile(subscription.pattern).explain(fields)

@@ -1,0 +1,111 @@
+"""What a source is: one outside system, as functions from its records to events and from replies to its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botplatform.errors import Rejected
+
+if TYPE_CHECKING:
+    from botplatform.event import Event
+    from botplatform.reply import Reply
+    from botplatform.subscription import Subscription
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Bytes as they came from outside, with the headers (lower-case names) that came along, if any."""
+
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case; empty when none was sent."""
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+@dataclass(frozen=True)
+class EffectRequest:
+    """An effect somebody asked for: its name and its JSON arguments. Those with one `order` are performed in order."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    order: str = ""
+
+
+def _nobody_waits(event: Event) -> None:
+    del event
+
+
+def _no_answer(event: Event, reply: Reply | None) -> dict[str, Any]:
+    del event, reply
+    return {}
+
+
+def _no_follow_up(event: Event, reply: Reply) -> None:
+    del event, reply
+
+
+def _no_handshake(event: Event) -> bool:
+    del event
+    return False
+
+
+def _unchanged(event: Event, subscription: Subscription) -> Event:
+    del subscription
+    return event
+
+
+def _nothing_to_say(event: Event, known: Sequence[Subscription]) -> None:
+    del event, known
+
+
+@dataclass(frozen=True)
+class Source:
+    """All the platform knows about one outside system; every function is pure.
+
+    - `recognizes(value)`: whether a decoded record, met without saying where it comes from, is this source's.
+    - `normalize(raw)`: the events in some bytes, and a Rejected in place of each record that cannot be read.
+    - `reply_within(event)`: the seconds somebody waits for the reply; None when nobody does.
+    - `render(event, reply)`: the answer, as JSON, for whoever waits; `reply` is None when no handler gave one.
+    - `handshake(event)`: whether an event is only the outside system asking whether we are there; no handler sees it.
+    - `follow_up(event, reply)`: the effect that brings a reply to where nobody waits any more, if there is one.
+    - `prepare(event, subscription)`: the event as that subscription wants it; raises Rejected when it does not fit.
+    - `unmatched(event, known)`: what to answer when no handler listens, given all this source's subscriptions.
+    - `suggest(event)`: the handler one would write for an event, as Python source.
+    - `owns(event)`: whether an event came from this source; `signed` says that it must have come through its own door.
+    - `secrets`: names of fields, at any depth of `data`, that are masked wherever an event is kept or shown.
+    """
+
+    name: str
+    recognizes: Callable[[Any], bool]
+    normalize: Callable[[Raw], Iterator[Event | Rejected]]
+    suggest: Callable[[Event], str]
+    owns: Callable[[Event], bool]
+    reply_within: Callable[[Event], float | None] = _nobody_waits
+    render: Callable[[Event, Reply | None], Mapping[str, Any]] = _no_answer
+    handshake: Callable[[Event], bool] = _no_handshake
+    follow_up: Callable[[Event, Reply], EffectRequest | None] = _no_follow_up
+    prepare: Callable[[Event, Subscription], Event] = _unchanged
+    unmatched: Callable[[Event, Sequence[Subscription]], Reply | None] = _nothing_to_say
+    signed: bool = False
+    secrets: frozenset[str] = frozenset()
+
+
+MASK = "***"
+
+
+def masked(event: Event, secrets: frozenset[str]) -> bytes:
+    """The envelope as JSON with the values of all fields of these names, at any depth of `data`, masked."""
+    if not secrets:
+        return event.to_json()
+    return event.replace(data=_without(event.data, secrets), data_json=None).to_json()
+
+
+def _without(value: Any, secrets: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {k: MASK if k in secrets and v else _without(v, secrets) for k, v in value.items()}
+    return [_without(item, secrets) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,97 @@
+"""What a plugin writes to listen to Alexa."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from botplatform import codec
+from botplatform.event import Event
+from botplatform.reply import Reply
+from botplatform.subscription import F, Subscription, subscribe
+
+# Alexa Skills Kit, "Create the Interaction Model": letters and underscores, and a period in built-in names.
+_NAME = re.compile(r"(AMAZON\.)?[A-Za-z_]+\Z")
+_SLOT = re.compile(r"\{([^{}]*)\}")
+
+
+def intent(name: str, *, samples: Sequence[str] = (), slots: Mapping[str, str] | None = None) -> Callable[[F], F]:
+    """Answer an intent; `samples` are what people say, `slots` the type of each `{slot}` in them.
+
+    `ctx.params` holds what was said for each slot ("" for one that was not filled). Raises ValueError for a sample
+    with a slot that is not among `slots`.
+    """
+    if not _NAME.match(name):
+        raise ValueError(f"{name!r} is no intent name: letters and underscores only")
+    types = dict(slots or {})
+    for sample in samples:
+        for slot in _SLOT.findall(sample):
+            if slot not in types:
+                known = ", ".join(sorted(types)) or "none"
+                raise ValueError(f"unknown slot {slot!r} in the sample {sample!r} (slots: {known})")
+    return subscribe(
+        Subscription(
+            source="alexa",
+            summary=f"intent {name}",
+            pattern={"type": ["com.amazon.alexa.IntentRequest"], "subject": [name]},
+            bind=lambda event: {**dict.fromkeys(types, ""), **_spoken(event)},
+            exclusive=f"the Alexa intent {name}",
+            options={"intent": name, "samples": tuple(samples), "slots": types},
+        )
+    )
+
+
+def launch() -> Callable[[F], F]:
+    """Answer when the skill is opened without an intent."""
+    pattern = {"type": ["com.amazon.alexa.LaunchRequest"]}
+    return subscribe(Subscription("alexa", "launch", pattern, exclusive="the Alexa launch request"))
+
+
+def session_ended() -> Callable[[F], F]:
+    """Hear that a session ended; nothing can be answered any more."""
+    return subscribe(Subscription("alexa", "session ended", {"type": ["com.amazon.alexa.SessionEndedRequest"]}))
+
+
+def mount(skill: Any) -> Callable[[Event], Reply | None]:
+    """Let an existing ASK `SkillBuilder` answer everything from Alexa that it has a handler for.
+
+    The requests are verified here. What the skill itself does outside is not part of any transaction.
+    """
+    invoke: list[Callable[[Any, Any], Any]] = []
+
+    def mounted_alexa_skill(event: Event) -> Reply | None:
+        """Hand the request to the mounted skill."""
+        if not invoke:
+            invoke.append(skill.lambda_handler())
+        answer = invoke[0](event.data, None)
+        return Reply(native=codec.decode(codec.encode(answer))) if answer else None
+
+    pattern = {"type": [{"prefix": "com.amazon.alexa."}]}
+    handler = subscribe(Subscription("alexa", "what an ASK skill handles", pattern, fallback=True))(mounted_alexa_skill)
+    plugin = sys._getframe(1).f_globals
+    handler.__module__ = plugin["__name__"]
+    # The loader looks for handlers among a plugin's names, so that `alexa.mount(skill)` alone on its line works too.
+    plugin.setdefault(handler.__name__, handler)
+    return handler
+
+
+def _spoken(event: Event) -> dict[str, str]:
+    """What was said for each slot: the value it resolved to, else the words themselves."""
+    slots = event.data["request"]["intent"].get("slots")
+    if not isinstance(slots, dict):
+        return {}
+    return {name: _resolved(slot) or "" for name, slot in slots.items() if isinstance(slot, dict)}
+
+
+def _resolved(slot: dict[str, Any]) -> str | None:
+    # Alexa Skills Kit, "Entity resolution": the first authority that matched holds the canonical value.
+    try:
+        for authority in slot["resolutions"]["resolutionsPerAuthority"]:
+            if authority["status"]["code"] == "ER_SUCCESS_MATCH":
+                return str(authority["values"][0]["value"]["name"])
+    except (KeyError, IndexError, TypeError):
+        pass
+    value = slot.get("value")
+    return value if isinstance(value, str) else None

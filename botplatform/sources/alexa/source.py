@@ -1,0 +1,142 @@
+"""Alexa's requests as events, and replies as Alexa wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from botplatform import codec
+from botplatform.errors import Rejected
+from botplatform.event import Event
+from botplatform.reply import Reply
+from botplatform.source import Raw, Source
+from botplatform.subscription import Subscription
+
+# Alexa Skills Kit, "Request and Response JSON Reference": 8 seconds, of which the network keeps some.
+REPLY_WITHIN = 7.0
+_TYPE = "com.amazon.alexa."
+
+
+def normalize(raw: Raw) -> Iterator[Event | Rejected]:
+    """The one event in a request of Alexa's to a custom skill."""
+    try:
+        yield _event(codec.decode(raw.body))
+    except Rejected as rejected:
+        yield rejected
+
+
+def recognizes(value: Any) -> bool:
+    """Whether a decoded record looks like a request to a skill."""
+    if not isinstance(value, dict):
+        return False
+    smart_home = isinstance(value.get("directive"), dict) and "header" in value["directive"]
+    request = value.get("request")
+    return smart_home or (isinstance(request, dict) and "requestId" in request and "type" in request)
+
+
+def _event(body: Any) -> Event:
+    if isinstance(body, dict) and "directive" in body:
+        raise Rejected("an Alexa Smart Home directive; only requests to custom skills are understood", "directive")
+    request = body.get("request") if isinstance(body, dict) else None
+    if not isinstance(request, dict):
+        raise Rejected("no Alexa request: it has no object 'request'", "request")
+    for name in ("requestId", "type"):
+        if not isinstance(request.get(name), str) or not request[name]:
+            raise Rejected(f"{name} is missing", f"request.{name}")
+    session = _text(body, "session", "sessionId") or _text(body, "session", "user", "userId")
+    return Event(
+        id=request["requestId"],
+        source=f"urn:alexa:skill:{application(body) or 'unknown'}",
+        type=f"{_TYPE}{request['type']}",
+        subject=_subject(request),
+        time=_text(request, "timestamp"),
+        data=body,
+        extensions={"partitionkey": session} if session else {},
+    ).checked()
+
+
+def _subject(request: dict[str, Any]) -> str | None:
+    name = _text(request, "intent", "name")
+    if request["type"] == "IntentRequest" and name is None:
+        raise Rejected("an IntentRequest without an intent name", "request.intent.name")
+    return name
+
+
+def application(body: Any) -> str | None:
+    """The id of the skill a request is for."""
+    return _text(body, "session", "application", "applicationId") or _text(
+        body, "context", "System", "application", "applicationId"
+    )
+
+
+def _text(value: Any, *path: str) -> str | None:
+    """The text at a path into nested objects, None where there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def reply_within(event: Event) -> float | None:
+    """Somebody listens for the answer to everything but the news that the session ended."""
+    silent = (f"{_TYPE}SessionEndedRequest", f"{_TYPE}AlexaSkillEvent.")
+    return None if event.type.startswith(silent) else REPLY_WITHIN
+
+
+def render(event: Event, reply: Reply | None) -> Mapping[str, Any]:
+    """The response body. A session goes on where the reply asks again or remembers something, else it ends."""
+    if reply is not None and reply.native is not None:
+        return reply.native
+    if reply is None or reply_within(event) is None:
+        return {"version": "1.0", "response": {}}
+    ends = reply.end_session if reply.end_session is not None else not (reply.reprompt or reply.session)
+    response: dict[str, Any] = {"shouldEndSession": ends}
+    speech = reply.speech or reply.text
+    if speech:
+        response["outputSpeech"] = _speech(speech)
+    if reply.reprompt:
+        response["reprompt"] = {"outputSpeech": _speech(reply.reprompt)}
+    if reply.card:
+        response["card"] = {"type": "Simple", "title": reply.card.title, "content": reply.card.text}
+    return {"version": "1.0", "sessionAttributes": dict(reply.session or {}), "response": response}
+
+
+def _speech(words: str) -> dict[str, str]:
+    if words.startswith("<speak>"):
+        return {"type": "SSML", "ssml": words}
+    return {"type": "PlainText", "text": words}
+
+
+def unmatched(event: Event, known: Sequence[Subscription]) -> Reply | None:
+    """What to say when no handler knows the request: goodbye, or what one could ask."""
+    if reply_within(event) is None:
+        return None
+    if event.subject in ("AMAZON.StopIntent", "AMAZON.CancelIntent", "AMAZON.NavigateHomeIntent"):
+        return Reply("Goodbye.", end_session=True)
+    samples = [sample for s in known for sample in s.options.get("samples", ())[:1]]
+    if not samples:
+        return Reply("I cannot do anything yet.", end_session=True)
+    offer = f"You can say: {', or: '.join(sample.replace('{', '').replace('}', '') for sample in samples[:3])}."
+    greeting = event.type == f"{_TYPE}LaunchRequest" or event.subject == "AMAZON.HelpIntent"
+    return Reply(offer if greeting else f"I did not understand that. {offer}", reprompt=offer)
+
+
+def suggest(event: Event) -> str:
+    """The handler one would write for this event."""
+    decorator = f'intent("{event.subject}", samples=["…"])' if event.subject else "launch()"
+    if event.type == f"{_TYPE}SessionEndedRequest":
+        decorator = "session_ended()"
+    return f'@alexa.{decorator}\ndef answer(event: Event, ctx: Context) -> Reply | str:\n    return "…"'
+
+
+SOURCE = Source(
+    name="alexa",
+    recognizes=recognizes,
+    normalize=normalize,
+    suggest=suggest,
+    owns=lambda event: event.type.startswith(_TYPE),
+    reply_within=reply_within,
+    signed=True,
+    render=render,
+    unmatched=unmatched,
+    secrets=frozenset({"accessToken", "apiAccessToken", "consentToken"}),
+)

@@ -1,0 +1,129 @@
+"""MQTT messages as events: the topic is the subject, the payload the data."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from botplatform import codec
+from botplatform.errors import Rejected
+from botplatform.event import JSON, Event
+from botplatform.router import MQTT_MESSAGE
+from botplatform.source import Raw, Source
+from botplatform.sources.mqtt.message import Message
+from botplatform.subscription import Subscription
+
+
+def to_event(message: Message, id: str, broker: str, time: datetime | None = None) -> Event:
+    """The event of a message as a client received it; `broker` names the broker, without credentials."""
+    content: dict[str, Any] = {"data": message.payload, "datacontenttype": "application/octet-stream"}
+    if codec.is_json(message.payload):
+        content = {"data_json": message.payload, "datacontenttype": JSON}
+    return Event(
+        id=id,
+        source=broker,
+        type=MQTT_MESSAGE,
+        subject=message.topic,
+        time=time,
+        extensions={"mqttqos": message.qos, "mqttretain": message.retain, "partitionkey": message.topic},
+        **content,
+    )
+
+
+def own_id(message: Message, subscriptions: Iterable[Subscription]) -> str | None:
+    """The id the device itself gave the message, where a subscription to its topic says where to look."""
+    for subscription in subscriptions:
+        field, name = subscription.options["id_field"], subscription.options["id_property"]
+        if (field or name) and subscription.topic and subscription.topic.match(message.topic) is not None:
+            found = _field(message.payload, field) if field else dict(message.properties).get(name)
+            if found:
+                return f"{message.topic}#{found}"
+    return None
+
+
+def _field(payload: bytes, name: str) -> str | None:
+    try:
+        value = codec.decode(payload)
+    except Rejected:
+        return None
+    found = value.get(name) if isinstance(value, dict) else None
+    return str(found) if isinstance(found, str | int) and found != "" else None
+
+
+def normalize(raw: Raw) -> Iterator[Event | Rejected]:
+    """The event of one message written down as JSON: `{"topic": …, "payload": …, "qos": 1, "retain": false}`.
+
+    A text payload is sent as it is, `payload_base64` holds bytes, any other value is sent as JSON.
+    """
+    try:
+        message = read(codec.decode(raw.body))
+        digest = hashlib.sha256(message.topic.encode() + b"\0" + message.payload).hexdigest()[:32]
+        yield to_event(message, f"sha256-{digest}", "urn:mqtt:file")
+    except Rejected as rejected:
+        yield rejected
+
+
+def read(value: Any) -> Message:
+    """The message that a decoded file describes; raises Rejected."""
+    if not recognizes(value):
+        raise Rejected('no MQTT message: it wants {"topic": …, "payload": …}')
+    topic, qos = value["topic"], value.get("qos", 0)
+    if not isinstance(topic, str) or not topic or any(mark in topic for mark in "+#\0"):
+        raise Rejected(f"{topic!r} is no topic to publish to", "topic")
+    if qos not in (0, 1, 2):
+        raise Rejected(f"qos is {qos!r}, wanted 0, 1 or 2", "qos")
+    properties = tuple((str(k), str(v)) for k, v in (value.get("properties") or {}).items())
+    return Message(topic, _payload(value), qos, bool(value.get("retain")), False, 0, properties)
+
+
+def _payload(value: dict[str, Any]) -> bytes:
+    if "payload_base64" not in value:
+        payload = value["payload"]
+        return payload.encode() if isinstance(payload, str) else codec.encode(payload)
+    try:
+        return base64.b64decode(value["payload_base64"], validate=True)
+    except (ValueError, TypeError):
+        raise Rejected("payload_base64 is no base64", "payload_base64") from None
+
+
+def recognizes(value: Any) -> bool:
+    """Whether a decoded record is a message written down."""
+    return isinstance(value, dict) and "topic" in value and ("payload" in value or "payload_base64" in value)
+
+
+def prepare(event: Event, subscription: Subscription) -> Event:
+    """The event with its payload as the subscription wants it; raises Rejected when it is not of that kind."""
+    options = subscription.options
+    if options["payload"] == "raw":
+        if isinstance(event.data, bytes):
+            return event
+        return event.replace(data=event.data_json, data_json=None, datacontenttype="application/octet-stream")
+    if event.datacontenttype != JSON:
+        try:
+            codec.decode(event.data)
+        except Rejected as rejected:
+            raise Rejected(f"the payload on {event.subject} is {rejected}") from None
+    misfit = codec.misfit(event.data, options["schema"]) if options["schema"] else None
+    if misfit:
+        raise Rejected(f"the payload on {event.subject} does not fit its schema: {misfit}")
+    return event
+
+
+def suggest(event: Event) -> str:
+    """The handler one would write for this event."""
+    levels = (event.subject or "").split("/")
+    template = "/".join([*levels[:1], "{name}", *levels[2:]]) if len(levels) > 1 else levels[0]
+    return f'@mqtt.topic("{template}")\ndef remember(event: Event, ctx: Context) -> None:\n    …'
+
+
+SOURCE = Source(
+    name="mqtt",
+    recognizes=recognizes,
+    normalize=normalize,
+    suggest=suggest,
+    owns=lambda event: event.type == MQTT_MESSAGE,
+    prepare=prepare,
+)

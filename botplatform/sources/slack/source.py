@@ -1,0 +1,221 @@
+"""Slack's records as events, and replies as Slack wants them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from botplatform import codec
+from botplatform.errors import Rejected
+from botplatform.event import Event
+from botplatform.reply import Reply
+from botplatform.source import EffectRequest, Raw, Source
+from botplatform.subscription import Subscription
+
+# Slack API, "Responding to interactions": 3 seconds, of which the network keeps some.
+REPLY_WITHIN = 2.5
+_INTERACTIONS = {
+    "block_actions",
+    "block_suggestion",
+    "dialog_submission",
+    "dialog_suggestion",
+    "interactive_message",
+    "message_action",
+    "shortcut",
+    "view_closed",
+    "view_submission",
+    "workflow_step_edit",
+}
+
+
+def normalize(raw: Raw) -> Iterator[Event | Rejected]:
+    """The one event in a request of Slack's: a form (commands, interactions) or JSON (Events API)."""
+    try:
+        yield _event(_payload(raw), raw)
+    except Rejected as rejected:
+        yield rejected
+
+
+def recognizes(value: Any) -> bool:
+    """Whether a decoded record looks like one of Slack's payloads."""
+    if not isinstance(value, dict):
+        return False
+    if "command" in value and "trigger_id" in value | {"trigger_id": value.get("response_url")}:
+        return str(value["command"]).startswith("/")
+    if value.get("type") in ("event_callback", "url_verification"):
+        return True
+    return value.get("type") in _INTERACTIONS and ("team" in value or "user" in value)
+
+
+def _payload(raw: Raw) -> dict[str, Any]:
+    if raw.body.lstrip()[:1] in (b"{", b"["):
+        value = codec.decode(raw.body)
+    else:
+        value = _form(raw.body)
+        if "payload" in value:
+            value = codec.decode(value["payload"])
+    if not isinstance(value, dict):
+        raise Rejected("a Slack payload is a form or a JSON object")
+    return value
+
+
+def _form(body: bytes) -> dict[str, Any]:
+    try:
+        fields = parse_qsl(
+            body.decode().strip(), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=100
+        )
+    except ValueError as error:
+        raise Rejected(f"neither a form nor a JSON object: {error}") from None
+    return dict(fields)
+
+
+def _event(payload: dict[str, Any], raw: Raw) -> Event:
+    kind, subject, partition = _kind(payload)
+    extensions = {"partitionkey": partition} if partition else {}
+    return Event(
+        id=_id(payload),
+        source=f"urn:slack:{_team(payload)}",
+        type=f"com.slack.{kind}",
+        subject=subject,
+        time=_time(payload, raw),
+        data=payload,
+        extensions=extensions,
+    ).checked()
+
+
+def _kind(payload: dict[str, Any]) -> tuple[str, str | None, str | None]:
+    """The kind of payload, what it is about, and whose order it is part of."""
+    user = _text(payload, "user", "id") or _text(payload, "user_id") or _text(payload, "user")
+    type_ = payload.get("type")
+    if type_ == "event_callback":
+        inner = payload.get("event")
+        if not isinstance(inner, dict) or not _text(inner, "type"):
+            raise Rejected("an event_callback without an event", "event")
+        channel = _text(inner, "channel") or _text(inner, "item", "channel")
+        return f"event.{inner['type']}", channel, channel or _text(inner, "user")
+    if isinstance(payload.get("command"), str) and type_ is None:
+        return "command", payload["command"] or None, user
+    if "ssl_check" in payload and type_ is None:
+        return "ssl_check", None, None
+    if not isinstance(type_, str) or not type_:
+        raise Rejected("no Slack payload: it has neither a type nor a command")
+    return type_, _subject(payload), user
+
+
+def _subject(payload: dict[str, Any]) -> str | None:
+    actions = payload.get("actions")
+    first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
+    return (
+        _text(first, "action_id")
+        or _text(payload, "action_id")
+        or _text(payload, "callback_id")
+        or _text(payload, "view", "callback_id")
+    )
+
+
+def _id(payload: dict[str, Any]) -> str:
+    """Slack's own id of the happening; where it has none, one made of all that it says."""
+    own = _text(payload, "event_id") or _text(payload, "trigger_id") or _text(payload, "event", "event_ts")
+    return own or "sha256-" + hashlib.sha256(codec.encode(payload)).hexdigest()[:32]
+
+
+def _team(payload: dict[str, Any]) -> str:
+    known = ("team_id",), ("team", "id"), ("user", "team_id"), ("enterprise_id",), ("enterprise", "id"), ("api_app_id",)
+    return next((found for path in known if (found := _text(payload, *path))), "unknown")
+
+
+def _time(payload: dict[str, Any], raw: Raw) -> datetime | None:
+    seconds = payload.get("event_time") or raw.headers.get("x-slack-request-timestamp")
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC) if seconds else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+def _text(value: Any, *path: str) -> str | None:
+    """The text at a path into nested objects, None where there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def reply_within(event: Event) -> float | None:
+    """A command's typist and a view's submitter wait; everything else only wants to know that it arrived."""
+    return REPLY_WITHIN if event.type in ("com.slack.command", "com.slack.view_submission") else None
+
+
+def render(event: Event, reply: Reply | None) -> Mapping[str, Any]:
+    """The body of the answer to Slack's request; empty is an acknowledgement that shows nothing."""
+    if event.type == "com.slack.url_verification":
+        return {"challenge": event.data.get("challenge", "")}
+    if reply is None or reply.native is not None:
+        return (reply and reply.native) or {}
+    return _message(reply) if event.type == "com.slack.command" else {}
+
+
+def _message(reply: Reply) -> dict[str, Any]:
+    message: dict[str, Any] = {"response_type": "in_channel" if reply.in_channel else "ephemeral", "text": reply.text}
+    if reply.blocks:
+        message["blocks"] = list(reply.blocks)
+    return message
+
+
+def follow_up(event: Event, reply: Reply) -> EffectRequest | None:
+    """A reply nobody waits for: to the response_url where Slack gave one, else into the event's channel."""
+    if not (reply.text or reply.blocks):
+        return None
+    url = _text(event.data, "response_url")
+    if url:
+        return EffectRequest("slack", {"response_url": url, **_message(reply)}, order=url)
+    channel = _text(event.data, "event", "channel") or _text(event.data, "channel", "id")
+    if not channel:
+        return None
+    message = {
+        "channel": channel,
+        "text": reply.text,
+        "blocks": list(reply.blocks or ()),
+        "thread_ts": _text(event.data, "event", "thread_ts"),
+    }
+    return EffectRequest("slack", {name: value for name, value in message.items() if value}, order=channel)
+
+
+def unmatched(event: Event, known: Sequence[Subscription]) -> Reply | None:
+    """What to tell somebody whose command no handler knows."""
+    if event.type != "com.slack.command":
+        return None
+    commands = sorted(s.summary for s in known if s.exclusive and s.summary.startswith("/"))
+    own = [usage for usage in commands if usage.split()[0] == event.subject]
+    listed = ", ".join(f"`{usage}`" for usage in own or commands) or "no commands yet"
+    what = f"{event.subject} {event.data.get('text', '')}".strip()
+    return Reply(f"I do not know `{what}`. I know {listed}.")
+
+
+def suggest(event: Event) -> str:
+    """The handler one would write for this event."""
+    decorator = {
+        "com.slack.command": f'command("{event.subject}")',
+        "com.slack.block_actions": f'action("{event.subject}")',
+        "com.slack.view_submission": f'view("{event.subject}")',
+        "com.slack.shortcut": f'shortcut("{event.subject}")',
+        "com.slack.message_action": f'shortcut("{event.subject}")',
+    }.get(event.type, f'event("{event.type.removeprefix("com.slack.event.")}")')
+    return f'@slack.{decorator}\ndef answer(event: Event, ctx: Context) -> Reply | str:\n    return "…"'
+
+
+SOURCE = Source(
+    name="slack",
+    recognizes=recognizes,
+    normalize=normalize,
+    suggest=suggest,
+    owns=lambda event: event.type.startswith("com.slack."),
+    reply_within=reply_within,
+    handshake=lambda event: event.type in ("com.slack.url_verification", "com.slack.ssl_check"),
+    signed=True,
+    render=render,
+    follow_up=follow_up,
+    unmatched=unmatched,
+    secrets=frozenset({"token", "response_url", "response_urls", "bot_access_token"}),
+)

@@ -1,0 +1,143 @@
+"""A plugin's state as its handlers see it: a mapping whose changes wait for the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from botplatform import codec
+from botplatform.durations import seconds
+from botplatform.store import StateKey, Store, Value, Write
+
+# Amazon DynamoDB, "Service, account, and table quotas": 400 KB an item, its names included.
+VALUE_LIMIT = 390 * 1024
+# Amazon DynamoDB, "TransactWriteItems": 100 actions; the done-marker and its neighbours take two.
+WRITES_LIMIT = 98
+_REQUIRED: Any = object()
+
+
+class State:
+    """JSON values by name, private to the plugin.
+
+    What a handler read is checked at the commit: had somebody changed it meanwhile, the handler runs again. `add`,
+    `append` and `create` read nothing, so they never conflict. A value that was read is a copy: to change it, set it.
+    """
+
+    def __init__(self, store: Store, plugin: str, now: float) -> None:
+        self._store = store
+        self._plugin = plugin
+        self._now = now
+        self._read: dict[str, Value] = {}
+        self._writes: dict[str, Write] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, `default` when there is none."""
+        json = self._current(key)
+        return default if json is None else codec.decode(json)
+
+    def __getitem__(self, key: str) -> Any:
+        json = self._current(key)
+        if json is None:
+            raise KeyError(key)
+        return codec.decode(json)
+
+    def __contains__(self, key: str) -> bool:
+        return self._current(key) is not None
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.set(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self._put(key, Write("delete"))
+
+    def set(self, key: str, value: Any, expires: str | timedelta | None = None) -> None:
+        """Replace the value; it is gone after `expires` ("7d"), if given."""
+        self._put(
+            key, Write("put", self._encode(key, value), None if expires is None else self._now + seconds(expires))
+        )
+
+    def create(self, key: str, value: Any) -> None:
+        """Set the value unless there is one by the time of the commit: the first writer wins."""
+        self._change(key, Write("create", self._encode(key, value)))
+
+    def add(self, key: str, amount: float = 1) -> None:
+        """Add to a number, 0 when there is none."""
+        self._change(key, Write("add", self._encode(key, amount)))
+
+    def append(self, key: str, *items: Any) -> None:
+        """Append to a list, [] when there is none."""
+        self._change(key, Write("append", self._encode(key, list(items))))
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """The names that begin with `prefix` and their values, sorted.
+
+        Each value seen is checked at the commit; one that appears meanwhile is not missed.
+        """
+        stored = dict(self._store.scan(self._plugin, prefix))
+        for key, value in stored.items():
+            self._read.setdefault(key, value)
+        for key in sorted({*stored, *(key for key in self._writes if key.startswith(prefix))}):
+            json = self._current(key)
+            if json is not None:
+                yield key, codec.decode(json)
+
+    def reads(self) -> dict[StateKey, int]:
+        """The versions the commit has to find unchanged."""
+        return {StateKey(self._plugin, key): value.version for key, value in self._read.items()}
+
+    def writes(self) -> dict[StateKey, Write]:
+        """The changes the commit has to make."""
+        return {StateKey(self._plugin, key): write for key, write in self._writes.items()}
+
+    def _current(self, key: str) -> bytes | None:
+        """The value as this handler sees it: what is stored, and its own changes on top."""
+        write = self._writes.get(key)
+        if write is not None and write.kind in ("put", "delete"):
+            return write.json or None
+        if key not in self._read:
+            self._read[key] = self._store.read(StateKey(self._plugin, _checked(key)))
+        stored = self._read[key].json
+        return stored if write is None else applied(stored, write)
+
+    def _put(self, key: str, write: Write) -> None:
+        if key not in self._writes and len(self._writes) >= WRITES_LIMIT:
+            raise ValueError(f"a handler may change at most {WRITES_LIMIT} values for one event")
+        self._writes[_checked(key)] = write
+
+    def _change(self, key: str, change: Write) -> None:
+        """Put `change` on top of what this handler did to the value before."""
+        before = self._writes.get(key)
+        if before is None:
+            self._put(key, change)
+        elif before.kind in ("put", "delete"):
+            self._put(key, Write("put", applied(before.json or None, change), before.expires))
+        elif change.kind != "create":
+            merged = applied(before.json, change)
+            self._put(key, Write(before.kind, merged, before.expires))
+
+    def _encode(self, key: str, value: Any) -> bytes:
+        json = codec.encode(value)
+        if len(json) > VALUE_LIMIT:
+            raise ValueError(f"state {key!r} would take {len(json):,} bytes, {VALUE_LIMIT:,} are possible")
+        return json
+
+
+def applied(stored: bytes | None, write: Write) -> bytes:
+    """What a stored value (None: there is none) becomes by a `put`, `create`, `add` or `append`; raises TypeError."""
+    if write.kind == "put" or stored is None:
+        return write.json
+    if write.kind == "create":
+        return stored
+    value, change = codec.decode(stored), codec.decode(write.json)
+    wanted: Any = list if write.kind == "append" else (int, float)
+    if not isinstance(value, wanted) or isinstance(value, bool):
+        raise TypeError(f"cannot {write.kind} to a {type(value).__name__}")
+    return codec.encode(value + change)
+
+
+def _checked(key: object) -> str:
+    # Amazon DynamoDB, "Constraints": a sort key holds 1 to 1,024 bytes.
+    if not isinstance(key, str) or not 0 < len(key.encode()) <= 900:
+        raise ValueError(f"a state name is a text of 1 to 900 bytes, not {key!r:.60}")
+    return key

@@ -1,0 +1,150 @@
+"""The contract between the engine and whatever keeps state: the same for every store, checked by the same tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+from botplatform.errors import Conflict
+from botplatform.event import Event
+from botplatform.source import EffectRequest
+
+
+class Work(NamedTuple):
+    """Names one handler's share of one event: what is done once."""
+
+    source: str
+    id: str
+    handler: str
+
+
+class StateKey(NamedTuple):
+    """Names one value in the state; each plugin sees only its own."""
+
+    plugin: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value as read: its JSON bytes (None where there is none) and the version to check at the commit."""
+
+    json: bytes | None
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class Write:
+    """One change to one value, applied at the commit to whatever is there then.
+
+    `put` JSON bytes replace, None deletes; `create` JSON bytes are for a value that is not there (first writer wins);
+    `add` and `append` change a number and a list. `expires` is a Unix time in seconds.
+    """
+
+    kind: Literal["put", "delete", "create", "add", "append"]
+    json: bytes = b""
+    expires: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one event in one handler: the done-marker that keeps it from running again.
+
+    `reply` is what `Reply.to_dict` gave, `took` the seconds the handler ran, `attempts` how often it was tried,
+    `suppressed` what it asked for and was not to happen. `duplicate` says that this outcome was there before.
+    """
+
+    reply: Mapping[str, Any] | None = None
+    attempts: int = 1
+    took: float = 0.0
+    suppressed: Sequence[str] = ()
+    duplicate: bool = False
+
+
+@dataclass(frozen=True)
+class PendingEffect:
+    """A committed effect that is still to be performed; `number` orders them, `key` never changes."""
+
+    number: int
+    work: Work
+    request: EffectRequest
+    key: str
+    attempts: int = 0
+
+
+@dataclass
+class Commit:
+    """All that one run of one handler wants to happen, together or not at all."""
+
+    work: Work
+    event: Event
+    outcome: Outcome
+    reads: Mapping[StateKey, int] = field(default_factory=dict)
+    writes: Mapping[StateKey, Write] = field(default_factory=dict)
+    effects: Sequence[EffectRequest] = ()
+    follow_up: EffectRequest | None = None
+    run: Run | None = None
+
+
+@dataclass
+class Run:
+    """What others may have decided about a handler's run by the time it commits.
+
+    The store reads it inside the commit, where whatever changes it is kept out, so there is no gap for luck:
+    `abandoned` refuses the commit, `answered` turns the reply into its follow-up effect, `inboxed` takes the event
+    out of the inbox.
+    """
+
+    abandoned: bool = False
+    answered: bool = False
+    inboxed: bool = False
+
+
+class Abandoned(Conflict):
+    """The run was given up before it committed: nothing of it happened."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """The outcome that holds, ours or that of whoever came first, and the effects to perform now."""
+
+    outcome: Outcome
+    effects: Sequence[PendingEffect] = ()
+
+
+class Store(Protocol):
+    """Keeps markers, state and pending effects; safe to use from any thread.
+
+    Every method may raise StateUnavailable.
+    """
+
+    def outcome(self, work: Work) -> Outcome | None:
+        """The outcome of work that is done, else None."""
+
+    def read(self, key: StateKey) -> Value:
+        """One value and its version; an expired one is not there."""
+
+    def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:
+        """The values of a plugin whose keys begin with `prefix`, in order of their keys."""
+
+    def commit(self, commit: Commit) -> Committed:
+        """Apply all of it in one transaction; raises Conflict when a version read is no longer current.
+
+        Work that is done already keeps its outcome, and only its effects still pending are returned.
+        """
+
+    def pending(self) -> list[PendingEffect]:
+        """The effects committed and not yet performed or given up, oldest first."""
+
+    def performed(self, effect: PendingEffect, result: Mapping[str, Any]) -> None:
+        """Mark an effect as performed, with what came of it."""
+
+    def postponed(self, effect: PendingEffect, reason: str, given_up: bool) -> None:
+        """Count a failed attempt, or give the effect up, with the reason."""
+
+    def close(self) -> None:
+        """Finish what is under way and let go of the store."""
+
+
+OpenStore = Callable[[str], Store]

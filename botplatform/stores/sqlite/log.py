@@ -1,0 +1,116 @@
+"""The log: every event accepted, rejected or unmatched, and what became of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from botplatform import codec
+from botplatform.event import Event
+from botplatform.stores.sqlite.writer import Writer
+
+Query = Callable[[str, tuple[Any, ...]], list[Any]]
+
+
+class Log:
+    """Writes and reads the log; entries are dicts of JSON values, so that every tool shows the same."""
+
+    def __init__(
+        self, writer: Writer, query: Query, clock: Callable[[], float], mask: Callable[[Event], bytes]
+    ) -> None:
+        self._writer = writer
+        self._query = query
+        self._clock = clock
+        self._mask = mask
+
+    def record(self, event: Event, verdict: str, reason: str = "") -> None:
+        """Log an event that no unit of work will log; does not wait for the disk."""
+        self._writer.submit(lambda connection: self.record_in(connection, event, verdict, reason))
+
+    def reject(self, source: str, reason: str) -> None:
+        """Log an input of `source` that was no event; does not wait for the disk."""
+        row = (source, None, "", None, self._clock(), "rejected", reason, None)
+        self._writer.submit(lambda connection: connection.execute(_INSERT, row).rowcount)
+
+    def record_in(self, connection: sqlite3.Connection, event: Event, verdict: str, reason: str = "") -> None:
+        """Log an event as part of a transaction; one that is there already is delivered once more."""
+        row = (event.source, event.id, event.type, event.subject, self._clock(), verdict, reason, self._mask(event))
+        connection.execute(f"{_INSERT} ON CONFLICT DO NOTHING", row)
+
+    def delivered_again(self, event: Event) -> None:
+        """Count one more delivery of an event; does not wait for the disk."""
+        sql = "UPDATE events SET deliveries = deliveries + 1 WHERE (source, id) = (?, ?)"
+        self._writer.submit(lambda connection: connection.execute(sql, (event.source, event.id)).rowcount)
+
+    def events(self, after: int = 0, limit: int = 100, newest_first: bool = False) -> list[dict[str, Any]]:
+        """Up to `limit` entries behind number `after`: the oldest of them, or the newest first."""
+        order = "DESC" if newest_first else "ASC"
+        return [
+            self._entry(row)
+            for row in self._query(f"{_SELECT} WHERE seq > ? ORDER BY seq {order} LIMIT ?", (after, limit))
+        ]
+
+    def event(self, number: int) -> dict[str, Any] | None:
+        """One entry with its envelope, None when there is none of that number."""
+        rows = self._query(f"{_SELECT} WHERE seq = ?", (number,))
+        if not rows:
+            return None
+        envelope = self._query("SELECT envelope FROM events WHERE seq = ?", (number,))[0][0]
+        return {**self._entry(rows[0]), "envelope": codec.decode(envelope) if envelope else None}
+
+    def effects(self, name: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The latest effects of one name, newest first."""
+        return [
+            _effect(row)
+            for row in self._query(f"{_EFFECTS} WHERE name = ? ORDER BY number DESC LIMIT ?", (name, limit))
+        ]
+
+    def _entry(self, row: Any) -> dict[str, Any]:
+        entry = dict(zip(_COLUMNS, row, strict=True))
+        key = (entry["source"], entry["id"])
+        handlers = [self._handled(key, done) for done in self._query(_OUTCOMES, key)]
+        handlers += [_unfinished(item) for item in self._query(_INBOX, key)]
+        return {**entry, "handlers": handlers}
+
+    def _handled(self, key: tuple[str, str], row: Any) -> dict[str, Any]:
+        handler, finished, took, attempts, reply, suppressed = row
+        where = f"{_EFFECTS} WHERE (source, id, handler) = (?, ?, ?) ORDER BY number"
+        return {
+            "handler": handler,
+            "status": "done",
+            "finished": finished,
+            "took": took,
+            "attempts": attempts,
+            "reply": codec.decode(reply) if reply else None,
+            "suppressed": codec.decode(suppressed) if suppressed else [],
+            "effects": [_effect(effect) for effect in self._query(where, (*key, handler))],
+        }
+
+
+_INSERT = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_COLUMNS = ("number", "source", "id", "type", "subject", "received", "verdict", "reason", "deliveries")
+_SELECT = "SELECT seq, source, id, type, subject, received, verdict, reason, deliveries FROM events"
+_OUTCOMES = "SELECT handler, finished, took, attempts, reply, suppressed FROM outcomes WHERE (source, id) = (?, ?)"
+_INBOX = "SELECT handler, attempts, due, dead, reason FROM inbox WHERE (source, id) = (?, ?) ORDER BY seq"
+_EFFECTS = "SELECT number, name, arguments, status, attempts, changed, result FROM effects"
+
+
+def _effect(row: Any) -> dict[str, Any]:
+    number, name, arguments, status, attempts, changed, result = row
+    return {
+        "number": number,
+        "name": name,
+        "arguments": codec.decode(arguments),
+        "status": status,
+        "attempts": attempts,
+        "changed": changed,
+        "result": codec.decode(result) if result else None,
+    }
+
+
+def _unfinished(row: Any) -> dict[str, Any]:
+    handler, attempts, due, dead, reason = row
+    status = "dead" if dead else "waiting"
+    return {"handler": handler, "status": status, "attempts": attempts, "due": due, "reason": reason}

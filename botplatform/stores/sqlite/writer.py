@@ -1,0 +1,114 @@
+"""The one writer: everybody's changes go through it, and those that wait together are committed together."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from botplatform.errors import StateUnavailable
+
+T = TypeVar("T")
+Change = Callable[[sqlite3.Connection], T]
+
+# More in one transaction gains nothing measurable and makes the first of them wait longer.
+BATCH = 500
+
+
+class Writer:
+    """Applies changes in the order they come, grouped: one fsync serves all that queued up during the last."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._queue: queue.SimpleQueue[tuple[Change[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._connect = connect
+        self._closed = False
+        self._thread = threading.Thread(target=self._loop, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    def apply(self, change: Change[T]) -> T:
+        """Run `change` inside a transaction and return what it returned, once that is on disk.
+
+        What it raises is raised here, and undone. Raises StateUnavailable when it cannot be stored.
+        """
+        return self.submit(change).result()
+
+    def submit(self, change: Change[T]) -> Future[T]:
+        """Like `apply`, without waiting."""
+        future: Future[T] = Future()
+        if self._closed:
+            future.set_exception(StateUnavailable("the state is closed"))
+        else:
+            self._queue.put((change, future))
+        return future
+
+    def close(self) -> None:
+        """Finish what is queued, then stop."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        connection = self._connect()
+        going_on = True
+        while going_on:
+            batch = [self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get())
+            going_on = None not in batch
+            _commit(connection, [item for item in batch if item is not None])
+        connection.close()
+
+
+def _commit(connection: sqlite3.Connection, batch: list[tuple[Change[Any], Future[Any]]]) -> None:
+    """Apply a batch in one transaction; only then do those who wait learn of it."""
+    done: list[Callable[[], None]] = []
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for change, future in batch:
+            done.append(_apply(connection, change, future))
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        for _, future in batch:
+            future.set_exception(unavailable(error))
+        return
+    for tell in done:
+        tell()
+
+
+def _apply(connection: sqlite3.Connection, change: Change[Any], future: Future[Any]) -> Callable[[], None]:
+    """Apply one change and return how to tell; one that fails is undone and leaves the others alone."""
+    connection.execute("SAVEPOINT change")
+    try:
+        result = change(connection)
+    except Exception as error:
+        if not connection.in_transaction:
+            raise sqlite3.OperationalError(str(error)) from error  # SQLite gave up the whole transaction
+        connection.execute("ROLLBACK TO change")
+        connection.execute("RELEASE change")
+        reason = unavailable(error) if isinstance(error, sqlite3.Error) else error
+        return lambda: future.set_exception(reason)
+    connection.execute("RELEASE change")
+    return lambda: future.set_result(result)
+
+
+def unavailable(error: sqlite3.Error) -> StateUnavailable:
+    """What SQLite says, as a sentence that says what to do."""
+    text = str(error)
+    for known, advice in _ADVICE.items():
+        if known in text:
+            return StateUnavailable(f"the state cannot be written: {text} ({advice})")
+    return StateUnavailable(f"the state cannot be used: {text}")
+
+
+_ADVICE = {
+    "disk is full": "make room on its disk",
+    "readonly": "make the state folder writable, or choose another with BOTPLATFORM_STATE",
+    "disk I/O error": "look at the disk",
+    "locked": "another program holds the file",
+    "malformed": "the file is damaged: move it away, or restore a copy",
+}

@@ -1,0 +1,77 @@
+"""What a plugin listens to: the mark a decorator leaves on a function, for the loader to find."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botplatform.patterns import compile
+
+if TYPE_CHECKING:
+    from botplatform.event import Event
+    from botplatform.patterns import Topic
+
+F = TypeVar("F", bound=Callable[..., Any])
+MARK = "__botplatform_subscriptions__"
+
+
+def no_params(event: Event) -> Mapping[str, str]:
+    """The parameters of a subscription that captures nothing."""
+    del event
+    return {}
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One thing a handler listens to.
+
+    `source` is the name of the source, `summary` what people call it (`/temp {room}`), `usage` how they would ask for
+    it. An event concerns the handler when `pattern` (an EventBridge pattern over the envelope) matches it, or, if
+    there is a `topic`, when that matches its subject. `bind` takes the parameters out of such an event; it raises
+    Rejected when they are not there. Two subscriptions with the same `exclusive` claim cannot both be loaded.
+    A `fallback` is for events that concern no other subscription.
+    `options` are for the source alone (a schedule's time zone, a topic's payload).
+    """
+
+    source: str
+    summary: str
+    pattern: Mapping[str, Any] = field(default_factory=dict)
+    topic: Topic | None = None
+    bind: Callable[[Event], Mapping[str, str]] = no_params
+    exclusive: str | None = None
+    fallback: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    line: int | None = None
+
+
+def subscribe(subscription: Subscription) -> Callable[[F], F]:
+    """The decorator that adds `subscription` to a handler and leaves the function as it is, callable as before.
+
+    Raises PatternError when its pattern is not one.
+    """
+    compile(subscription.pattern or {"type": [{"exists": True}]})
+    line = _line_of_decorator()
+
+    def mark(function: F) -> F:
+        if not callable(function):
+            raise TypeError(f"{subscription.summary} decorates a {type(function).__name__}, not a function")
+        placed = Subscription(**{**vars(subscription), "line": line})
+        setattr(function, MARK, (placed, *subscriptions_of(function)))
+        return function
+
+    return mark
+
+
+def subscriptions_of(function: object) -> tuple[Subscription, ...]:
+    """What decorators marked `function` with, topmost first; empty for what is no handler."""
+    return getattr(function, MARK, ())
+
+
+def _line_of_decorator() -> int:
+    """The line in the plugin that used a source's decorator: the first frame outside botplatform itself."""
+    frame = sys._getframe(2)
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("botplatform."):
+        frame = frame.f_back
+    return frame.f_lineno

@@ -1,0 +1,153 @@
+"""What a handler is given to work with: the unit of work behind `ctx`, which collects all it asks for."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botplatform import codec
+from botplatform.durations import seconds, words
+from botplatform.event import Event
+from botplatform.source import EffectRequest
+from botplatform.state import State
+from botplatform.store import StateKey, Store, Write
+
+if TYPE_CHECKING:
+    from botplatform.subscription import Subscription
+
+# Amazon SNS, "Publishing SMS messages": at most 1,600 characters in one message.
+TEXT_LIMIT = 1600
+_TOPIC_WILDCARD = re.compile(r"[+#\0]")
+
+
+class UndeclaredEffect(Exception):
+    """A plugin asked for an effect it does not name in its `USES`."""
+
+
+@dataclass(frozen=True)
+class PluginInfo:
+    """What a plugin says of itself: its name, the first sentence of its docstring, and what it listens to."""
+
+    name: str
+    summary: str
+    subscriptions: Sequence[Subscription]
+
+
+class Unit:
+    """All that one run of a handler read, changed and asked for."""
+
+    def __init__(self, store: Store, plugin: str, now: float) -> None:
+        self.state = State(store, plugin, now)
+        self.last_said = State(store, f"{plugin}.once_per", now)
+        self.effects: list[EffectRequest] = []
+        self.suppressed: list[str] = []
+
+    def reads(self) -> dict[StateKey, int]:
+        """The versions the commit has to find unchanged."""
+        return {**self.state.reads(), **self.last_said.reads()}
+
+    def writes(self) -> dict[StateKey, Write]:
+        """The changes the commit has to make."""
+        return {**self.state.writes(), **self.last_said.writes()}
+
+
+class Context:
+    """A handler's hands: all it changes or asks for through this happens once, at the commit, or not at all.
+
+    `params` are what the subscription captured (`{room}`), `state` is the plugin's own, `now` the time (aware, UTC),
+    `log` a logger, `plugins` what all loaded plugins say of themselves.
+    """
+
+    def __init__(
+        self,
+        event: Event,
+        plugin: str,
+        unit: Unit,
+        now: float,
+        params: Mapping[str, str],
+        uses: Collection[str],
+        plugins: Callable[[], Sequence[PluginInfo]],
+    ) -> None:
+        self.params = params
+        self.state = unit.state
+        self.now = datetime.fromtimestamp(now, UTC)
+        self.log = logging.getLogger(f"botplatform.plugins.{plugin}")
+        self._unit = unit
+        self._event = event
+        self._plugin = plugin
+        self._uses = uses
+        self._plugins = plugins
+
+    @property
+    def plugins(self) -> Sequence[PluginInfo]:
+        """What is loaded, by name."""
+        return self._plugins()
+
+    def text(self, to: str, body: str, *, once_per: str | timedelta | None = None, about: str = "") -> None:
+        """Send a text message (SMS) to a number (`+15550100`) or to a name from the settings (`owner`).
+
+        With `once_per="1h"` at most one an hour goes to each recipient `about` each thing; what is suppressed is
+        counted, and the next text that goes out says how many there were.
+        """
+        if not body or len(body) > TEXT_LIMIT:
+            raise ValueError(f"a text has 1 to {TEXT_LIMIT} characters, this one {len(body)}")
+        if once_per is not None:
+            self._declared("text")
+            said = self._once(f"{to} {about}".strip(), seconds(once_per))
+            if said is None:
+                self._unit.suppressed.append(f"text to {to}: at most one in {words(seconds(once_per))}")
+                return
+            body += said
+        self.effect("text", {"to": to, "body": body}, order=to)
+
+    def slack(
+        self, channel: str, text: str = "", *, blocks: Sequence[Mapping[str, Any]] = (), thread: str | None = None
+    ) -> None:
+        """Post a message to a Slack channel (name or id) or to a person (id), in a thread if its `ts` is given."""
+        message = {"channel": channel, "text": text, "blocks": list(blocks), "thread_ts": thread}
+        if not text and not blocks:
+            raise ValueError("a Slack message needs text or blocks")
+        self.effect("slack", {name: value for name, value in message.items() if value}, order=channel)
+
+    def publish(self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False) -> None:
+        """Publish to an MQTT topic: text goes as it is, any other value as JSON."""
+        if not topic or _TOPIC_WILDCARD.search(topic):
+            raise ValueError(f"{topic!r} is no topic to publish to: it is empty or has a wildcard")
+        if qos not in (0, 1, 2):
+            raise ValueError(f"qos is 0, 1 or 2, not {qos!r}")
+        text = payload if isinstance(payload, str) else codec.encode(payload).decode()
+        self.effect("publish", {"topic": topic, "payload": text, "qos": qos, "retain": retain}, order=topic)
+
+    def emit(self, event: Event) -> None:
+        """Hand a new event to whichever handlers it concerns; without `id` and `source` it is named after this one."""
+        named = event.replace(
+            id=event.id or f"{self._event.id}.{self._plugin}.{len(self._unit.effects)}",
+            source=event.source or f"urn:botplatform:plugin:{self._plugin}",
+            time=event.time or self.now,
+        )
+        self.effect("emit", {"event": codec.decode(named.checked().to_json())}, order=named.key or "")
+
+    def effect(self, name: str, arguments: Mapping[str, Any], *, order: str = "") -> None:
+        """Ask for any effect by its name; those of one `order` are performed one after the other."""
+        self._declared(name)
+        self._unit.effects.append(EffectRequest(name, codec.decode(codec.encode(arguments)), order))
+
+    def _declared(self, name: str) -> None:
+        if name not in self._uses:
+            wanted = sorted({*self._uses, name})
+            raise UndeclaredEffect(f"plugin {self._plugin} uses the effect {name!r}: declare it with USES = {wanted!r}")
+
+    def _once(self, what: str, period: float) -> str | None:
+        """What to add to a text that may go out now, None when it may not."""
+        last = self._unit.last_said.get(what)
+        now = self.now.timestamp()
+        if last and now < last["until"]:
+            last["suppressed"] += 1
+            self._unit.last_said.set(what, last)
+            return None
+        self._unit.last_said.set(what, {"until": now + period, "suppressed": 0})
+        return f" ({last['suppressed']} more suppressed)" if last and last["suppressed"] else ""
