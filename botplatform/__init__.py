@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from botplatform.hookspecs import hookimpl
     from botplatform.reply import Card, Reply
     from botplatform.sources import alexa, cloudevents, cloudtrail, mqtt, schedule, slack
-    from botplatform.work import Context
+    from botplatform.work import Context, PluginInfo
 
 __version__ = "0.1.0"
 
@@ -22,6 +22,7 @@ __all__ = [
     "Card",
     "Context",
     "Event",
+    "PluginInfo",
     "Rejected",
     "Reply",
     "Retry",
@@ -38,6 +39,7 @@ _HOMES = {
     "Card": "botplatform.reply",
     "Context": "botplatform.work",
     "Event": "botplatform.event",
+    "PluginInfo": "botplatform.work",
     "Rejected": "botplatform.errors",
     "Reply": "botplatform.reply",
     "Retry": "botplatform.errors",

@@ -51,6 +51,9 @@ class Event:
     datacontenttype: str | None
     dataschema: str | None
     extensions: Mapping[str, str | int | bool]
+    _data: Any
+    _data_json: bytes | None
+    _time: str | None
 
     def __init__(
         self,
@@ -96,7 +99,7 @@ class Event:
     def data(self) -> Any:
         """The original record: a JSON value, or bytes where the content is no JSON; decoded when first asked for."""
         if self._data is _UNDECODED:
-            object.__setattr__(self, "_data", codec.decode(self._data_json))
+            object.__setattr__(self, "_data", codec.decode(self._data_json or b""))
         return self._data
 
     @property

@@ -20,7 +20,7 @@ hookimpl = pluggy.HookimplMarker("botplatform")
 
 
 @hookspec
-def handle(event: Event, ctx: Context) -> Reply | str | None:  # type: ignore[empty-body]
+def handle(event: Event, ctx: Context) -> Reply | str | None:
     """Handle one event; a source's decorator (`slack.command`) makes a function an implementation of this.
 
     The router calls the functions an event concerns by itself, each guarded and in a transaction of its own; this hook

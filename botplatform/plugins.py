@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import importlib.metadata
 import importlib.util
@@ -11,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -177,7 +179,7 @@ def _candidates(folders: Iterable[Path], entry_points: bool) -> Iterator[tuple[s
             raise Rejected(f"the plugin folder {folder} does not exist")
         for path in sorted(folder.glob("*.py")):
             if not path.name.startswith("_"):
-                yield path.stem, _shown(path), lambda path=path: _import_file(path)
+                yield path.stem, _shown(path), partial(_import_file, path)
     if entry_points:
         for entry in sorted(importlib.metadata.entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
             yield entry.name, entry.value, entry.load
@@ -235,14 +237,14 @@ def _sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}{hint}"
 
 
-def _alternatives(error: Any) -> tuple[str, list[str]]:
+def _alternatives(error: AttributeError | NameError | ImportError) -> tuple[str, list[str]]:
+    """The name that was not found, and those that were there."""
     if isinstance(error, AttributeError):
-        return error.name, [name for name in dir(error.obj) if not name.startswith("_")]
+        return error.name or "", [name for name in dir(error.obj) if not name.startswith("_")]
     if isinstance(error, ImportError):
-        wanted = getattr(error, "name_from", None) or re.findall(r"name '(\w+)'", str(error))[:1]
-        module = sys.modules.get(error.name or "")
-        return (wanted if isinstance(wanted, str) else "".join(wanted)), dir(module)
-    return error.name, [*dir(sys.modules["botplatform"]), *dir(__builtins__)]
+        wanted = re.findall(r"name '(\w+)'", str(error))
+        return "".join(wanted[:1]), dir(sys.modules.get(error.name or ""))
+    return error.name or "", [*dir(sys.modules["botplatform"]), *dir(builtins)]
 
 
 def _did_you_mean(name: str, known: Collection[str]) -> str:

@@ -27,14 +27,17 @@ def report(event: Event, ctx: Context) -> None:
 @slack.command("/door {door}")
 @alexa.intent("DoorIntent", samples=["is the {door} locked"], slots=SLOTS)
 def tell(ctx: Context) -> str:
-    door = ctx.params["door"].lower()
-    state = ctx.state.get(door)
-    return f"The {door} is {state}." if state else f"The {door} has not reported yet."
+    state = ctx.state.get(_topic(ctx))
+    return f"The {ctx.params['door']} is {state}." if state else f"The {ctx.params['door']} has not reported yet."
 
 
 def _ask(ctx: Context, wanted: str) -> str:
-    door = ctx.params["door"].lower()
-    if ctx.state.get(door) == wanted:
-        return f"The {door} is {wanted} already."
-    ctx.publish(f"locks/{door.replace(' ', '-')}/set", wanted)
-    return f"I told the {door} to be {wanted}."
+    if ctx.state.get(_topic(ctx)) == wanted:
+        return f"The {ctx.params['door']} is {wanted} already."
+    ctx.publish(f"locks/{_topic(ctx)}/set", wanted)
+    return f"I told the {ctx.params['door']} to be {wanted}."
+
+
+def _topic(ctx: Context) -> str:
+    """The front door's level in topics is front-door."""
+    return ctx.params["door"].lower().replace(" ", "-")

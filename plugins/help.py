@@ -1,6 +1,6 @@
 """Lists in Slack and on Alexa what the bot can do, from what the plugins declare."""
 
-from botplatform import Context, Reply, alexa, slack
+from botplatform import Context, PluginInfo, Reply, alexa, slack
 
 
 @slack.command("/help")
@@ -18,5 +18,5 @@ def answer(ctx: Context) -> Reply:
 _NO_BRACES = str.maketrans("", "", "{}")
 
 
-def _ways(plugin) -> list[str]:
+def _ways(plugin: PluginInfo) -> list[str]:
     return [f"{s.source} {s.summary}" for s in plugin.subscriptions]

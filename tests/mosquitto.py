@@ -57,6 +57,10 @@ class Mosquitto:
         """Stop it the way an administrator does: it saves its state."""
         self._end(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """End it without a chance to save anything."""
+        self._end(signal.SIGKILL)
+
     def forget(self) -> None:
         """Lose the saved state, as a broker without persistence does."""
         (self._folder / "mosquitto.db").unlink()
@@ -77,8 +81,8 @@ class Mosquitto:
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
             self._process.send_signal(how)
+            self._process.send_signal(signal.SIGCONT)  # a frozen one would end only when thawed
             self._process.wait(timeout=20)
             self._process = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import iotcore
 
 from botplatform.errors import BotplatformError
+from botplatform.hosts.local.mqtt_connection import Connection
 
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 256 * 1024
@@ -21,11 +22,14 @@ class EmbeddedBroker:
     (iotcore 0.4, which is rumqttd 0.20):
 
     - everything is gone when it stops: sessions, queued and retained messages;
-    - it redelivers without the DUP flag and under new packet ids, so that what was not acknowledged when a connection
-      broke cannot be told from new messages;
+    - it redelivers without the DUP flag and under new packet ids, so what was not acknowledged when a connection broke
+      becomes new events;
+    - it sends a client that has 100 messages to acknowledge nothing more, not even answers to PINGREQ: hence the long
+      keepalive of `connection`;
     - it breaks the connection of a client that acknowledges out of order or sends more than `max_payload` bytes;
-    - it delivers with the QoS of the subscription, whatever the QoS of the message, 100 messages at a time;
-    - there are no passwords, no ACLs and no answer to UNSUBSCRIBE from a filter that was not subscribed to;
+    - for each filter it keeps about the last 100 MB, so a client that is away for more than that loses the oldest;
+    - it delivers with the QoS of the subscription, whatever the QoS of the message;
+    - there are no passwords and no ACLs;
     - MQTT 3.1.1 and MQTT 5 each have a port of their own; their clients see each other.
     """
 
@@ -46,6 +50,10 @@ class EmbeddedBroker:
     def mqtt5_url(self) -> str:
         """Where MQTT 5 clients connect to."""
         return f"mqtt://{HOST}:{self._mqtt5_port}"
+
+    def connection(self, client_id: str) -> Connection:
+        """How our own client connects."""
+        return Connection(self.mqtt5_url, client_id, keepalive=3600)
 
     def start(self) -> None:
         """Return once it listens; raises BotplatformError when a port is in use or it does not start."""
@@ -74,7 +82,7 @@ class EmbeddedBroker:
         return _LISTENER.format(protocol=protocol, address=f"{HOST}:{port}", max_payload=self._max_payload)
 
 
-# rumqttd's own names and its sample values (rumqttd.toml); all but the addresses and the payload have to be given.
+# In rumqttd's own words; a filter keeps max_segment_count * max_segment_size bytes, and the rest is as in its sample.
 _ROUTER = """
 id = 0
 
@@ -82,7 +90,7 @@ id = 0
 id = 0
 max_connections = 10000
 max_outgoing_packet_count = 200
-max_segment_size = 104857600
+max_segment_size = 10485760
 max_segment_count = 10
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
-from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
 from botplatform import codec

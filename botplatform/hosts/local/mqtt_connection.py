@@ -19,7 +19,8 @@ class Connection:
     `url` is `mqtt://user:password@host:1883`, or `mqtts://host:8883` for TLS; special characters in the user and the
     password are percent-encoded. `client_id` is what the broker knows the session by: the same at each start, and no
     two programs have the same. `ca_file`, `cert_file` and `key_file` are PEM files: whom to trust instead of the
-    authorities this machine trusts, and who we are. `version` is that of MQTT, `keepalive` is in seconds.
+    authorities this machine trusts, and who we are. `version` is that of MQTT, `keepalive`, 1 to 65,535, is in
+    seconds.
     """
 
     url: str
@@ -100,6 +101,8 @@ class Connection:
             return f"{self.address} wants a client id: without one the broker keeps no session"
         if self.version not in ("5", "3.1.1"):
             return f'the MQTT version is "5" or "3.1.1", not {self.version!r}'
+        if not 1 <= self.keepalive <= 65_535:  # MQTT 5.0, 3.1.2.10; 0 would leave a dead connection unnoticed
+            return f"the keepalive of {self.address} is 1 to 65535 seconds, not {self.keepalive}"
         return None
 
 

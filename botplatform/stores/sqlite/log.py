@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from botplatform import codec
+from botplatform.errors import StateUnavailable
 from botplatform.event import Event
-from botplatform.stores.sqlite.writer import Writer
+from botplatform.source import MASK
+from botplatform.stores.sqlite.writer import Change, Writer, unavailable
 
 Query = Callable[[str, tuple[Any, ...]], list[Any]]
 
@@ -17,7 +21,11 @@ class Log:
     """Writes and reads the log; entries are dicts of JSON values, so that every tool shows the same."""
 
     def __init__(
-        self, writer: Writer, query: Query, clock: Callable[[], float], mask: Callable[[Event], bytes]
+        self,
+        writer: Writer | None,
+        query: Query,
+        clock: Callable[[], float] = time.time,
+        mask: Callable[[Event], bytes] = Event.to_json,
     ) -> None:
         self._writer = writer
         self._query = query
@@ -26,12 +34,12 @@ class Log:
 
     def record(self, event: Event, verdict: str, reason: str = "") -> None:
         """Log an event that no unit of work will log; does not wait for the disk."""
-        self._writer.submit(lambda connection: self.record_in(connection, event, verdict, reason))
+        self._submit(lambda connection: self.record_in(connection, event, verdict, reason))
 
     def reject(self, source: str, reason: str) -> None:
         """Log an input of `source` that was no event; does not wait for the disk."""
         row = (source, None, "", None, self._clock(), "rejected", reason, None)
-        self._writer.submit(lambda connection: connection.execute(_INSERT, row).rowcount)
+        self._submit(lambda connection: connection.execute(_INSERT, row).rowcount)
 
     def record_in(self, connection: sqlite3.Connection, event: Event, verdict: str, reason: str = "") -> None:
         """Log an event as part of a transaction; one that is there already is delivered once more."""
@@ -41,7 +49,12 @@ class Log:
     def delivered_again(self, event: Event) -> None:
         """Count one more delivery of an event; does not wait for the disk."""
         sql = "UPDATE events SET deliveries = deliveries + 1 WHERE (source, id) = (?, ?)"
-        self._writer.submit(lambda connection: connection.execute(sql, (event.source, event.id)).rowcount)
+        self._submit(lambda connection: connection.execute(sql, (event.source, event.id)).rowcount)
+
+    def _submit(self, change: Change[Any]) -> None:
+        if self._writer is None:
+            raise StateUnavailable("this log can only be read")
+        self._writer.submit(change)
 
     def events(self, after: int = 0, limit: int = 100, newest_first: bool = False) -> list[dict[str, Any]]:
         """Up to `limit` entries behind number `after`: the oldest of them, or the newest first."""
@@ -88,6 +101,19 @@ class Log:
         }
 
 
+def reading(path: Path) -> Log:
+    """The log in a file that another process may be writing; it can only be read."""
+
+    def query(sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+    return Log(None, query)
+
+
 _INSERT = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _COLUMNS = ("number", "source", "id", "type", "subject", "received", "verdict", "reason", "deliveries")
@@ -102,7 +128,8 @@ def _effect(row: Any) -> dict[str, Any]:
     return {
         "number": number,
         "name": name,
-        "arguments": codec.decode(arguments),
+        # Whoever knows a response_url can write in its conversation.
+        "arguments": {k: MASK if k == "response_url" else v for k, v in codec.decode(arguments).items()},
         "status": status,
         "attempts": attempts,
         "changed": changed,

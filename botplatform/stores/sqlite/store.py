@@ -117,7 +117,7 @@ class SqliteStore:
             if reader is None:
                 reader = self._local.reader = self._connect()
                 self._readers.append(reader)
-            return reader.execute(sql, parameters).fetchall()  # type: ignore[no-any-return]
+            return reader.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
             raise unavailable(error) from error
 

@@ -38,6 +38,10 @@ class Received:
         """The next message; waits for it."""
         return self._arrived.get(timeout=20)
 
+    def empty(self) -> bool:
+        """Whether nothing more has arrived."""
+        return self._arrived.empty()
+
     def messages(self, count: int) -> list[Message]:
         """The next messages, not acknowledged."""
         return [self.next()[0] for _ in range(count)]

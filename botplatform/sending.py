@@ -1,0 +1,153 @@
+"""Sends files to a running platform through its real doors: signed for Slack and Alexa, published for MQTT."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botplatform import codec
+from botplatform.errors import BotplatformError, Rejected
+from botplatform.hosts.local.development import alexa_authority, slack_secret
+from botplatform.hosts.local.doors import recognized
+from botplatform.plugins import Plugins
+from botplatform.settings import Settings
+from botplatform.source import Raw
+from botplatform.sources.cloudevents import BATCH, STRUCTURED
+from botplatform.sources.mqtt.source import read as read_message
+from botplatform.sources.slack import signature
+
+_TIMEOUT = 30
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How a file was received: by which source's door, with which HTTP status (0: MQTT took it) and answer."""
+
+    source: str
+    status: int
+    answer: Any
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the platform took it."""
+        return self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The words in the answer, whichever source's format it has."""
+        answer = self.answer if isinstance(self.answer, dict) else {}
+        speech = answer.get("response", {}).get("outputSpeech", {})
+        words = answer.get("text") or speech.get("text") or speech.get("ssml") or answer.get("error")
+        return str(words or answer.get("challenge") or "")
+
+
+class Sender:
+    """Knows where the platform is and how to sign what it wants signed."""
+
+    def __init__(self, settings: Settings, url: str = "", mqtt_url: str = "") -> None:
+        running = _running(settings.state)
+        self._settings = settings
+        self._url = url or running.get("url") or f"http://127.0.0.1:{settings.port}"
+        self._mqtt_url = (
+            mqtt_url or settings.mqtt_url or running.get("mqtt") or f"mqtt://127.0.0.1:{settings.mqtt_port}"
+        )
+        self._sources = Plugins().sources
+
+    def send(self, path: Path) -> Sent:
+        """Send one file; raises Rejected when no source recognizes it, BotplatformError when nobody is there."""
+        body = path.read_bytes()
+        source = recognized(self._sources, Raw(body)).name
+        if source == "slack":
+            return self._post(
+                source, "/slack", body, signature.sign(slack_secret(self._settings), body, datetime.now(UTC))
+            )
+        if source == "alexa":
+            return self._alexa(body)
+        if source == "mqtt":
+            return self._publish(body)
+        return self._post(source, "/events", body, {"content-type": _media_type(source, body), **self._token()})
+
+    def _slack(self, body: bytes) -> Sent:
+        return self._post(
+            "slack", "/slack", body, signature.sign(slack_secret(self._settings), body, datetime.now(UTC))
+        )
+
+    def _alexa(self, body: bytes) -> Sent:
+        if self._settings.alexa_skill_ids:
+            raise Rejected("only Amazon can sign for the skill in ALEXA_SKILL_ID: try without that setting")
+        request = codec.decode(body)
+        # A request older than 150 s is refused: what was written down once has to be said now.
+        request["request"]["timestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        fresh = codec.encode(request)
+        return self._post("alexa", "/alexa", fresh, alexa_authority(self._settings).sign(fresh))
+
+    def _token(self) -> dict[str, str]:
+        token = self._settings.events_token
+        return {"authorization": f"Bearer {token}"} if token else {}
+
+    def _post(self, source: str, path: str, body: bytes, headers: dict[str, str]) -> Sent:
+        media_type = "application/json" if body[:1] in (b"{", b"[") else "application/x-www-form-urlencoded"
+        request = urllib.request.Request(self._url + path, body, {"content-type": media_type, **headers})
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+                return Sent(source, response.status, _decoded(response.read()))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Sent(source, error.code, _decoded(error.read()))
+        except OSError as error:
+            reason = getattr(error, "reason", error)
+            raise BotplatformError(
+                f"nobody answers at {self._url} ({reason}): start the platform with `botplatform run`"
+            ) from error
+
+    def _publish(self, body: bytes) -> Sent:
+        from paho.mqtt import MQTTException
+        from paho.mqtt.publish import single
+
+        from botplatform.hosts.local.mqtt import Connection
+
+        message, settings = read_message(codec.decode(body)), self._settings
+        broker = Connection(
+            self._mqtt_url, "botplatform-send", settings.mqtt_ca_file, settings.mqtt_cert_file, settings.mqtt_key_file
+        )
+        login = {"username": broker.username, "password": broker.password} if broker.username else None
+        try:
+            single(
+                message.topic,
+                message.payload,
+                message.qos,
+                message.retain,
+                broker.host,
+                broker.port,
+                auth=login,  # type: ignore[arg-type]
+                tls=broker.tls(),  # type: ignore[arg-type]
+            )
+        except (OSError, MQTTException) as error:
+            raise BotplatformError(f"the broker at {broker.address} does not take it: {error}") from error
+        return Sent("mqtt", 0, None)
+
+
+def _running(state: Path) -> dict[str, Any]:
+    """Where the platform on this state folder says it is."""
+    try:
+        return dict(json.loads((state / "running.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _media_type(source: str, body: bytes) -> str:
+    if source != "cloudevents":
+        return "application/json"
+    return BATCH if body.lstrip()[:1] == b"[" else STRUCTURED
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return codec.decode(body)
+    except Rejected:
+        return body.decode(errors="replace")
