@@ -49,6 +49,10 @@ class Engine:
         self.clock = clock
         self.plugins = plugins
 
+    def source_of(self, event: Event) -> Source:
+        """The source an event belongs to; CloudEvents takes what no other one owns."""
+        return next((source for source in self.sources.values() if source.owns(event)), self.sources["cloudevents"])
+
     def run(
         self, event: Event, match: Match, run: Run | None = None, also: Mapping[StateKey, Write] | None = None
     ) -> Committed:
@@ -80,28 +84,34 @@ class Engine:
         """Run the handler once and collect what it asked for, committing nothing."""
         began = time.perf_counter()
         unit = Unit(self.store, match.handler.plugin, self.clock())
-        reply = self._call(event, match, unit)
+        try:
+            reply = self._call(event, match, unit)
+        except Rejected as rejected:
+            if run.answered:
+                raise Failed(str(rejected), final=True) from None
+            # Somebody waits: what they got wrong is the answer, and nothing else of the run counts.
+            unit, reply = Unit(self.store, match.handler.plugin, self.clock()), Reply(_sentence(rejected))
         outcome = Outcome(
             reply=reply.to_dict() if reply else None,
             took=time.perf_counter() - began,
             suppressed=tuple(unit.suppressed),
         )
-        source = self.sources.get(match.subscription.source)
-        follow_up = source.follow_up(event, reply) if source and reply else None
+        follow_up = self.source_of(event).follow_up(event, reply) if reply else None
         return Commit(work, event, outcome, unit.reads(), unit.writes(), unit.effects, follow_up, run)
 
     def _call(self, event: Event, match: Match, unit: Unit) -> Reply | None:
-        """Call the handler; whatever it raises becomes StateUnavailable or Failed."""
+        """Call the handler with an event of its own; what it raises becomes Rejected, StateUnavailable or Failed."""
+        if match.rejected:
+            raise match.rejected
         handler = match.handler
-        own = self._prepared(event, match)
+        source = self.sources.get(match.subscription.source)
+        own = source.prepare(event.fresh(), match.subscription) if source else event.fresh()
         ctx = Context(own, handler.plugin, unit, self.clock(), match.params, handler.uses, self.plugins)
         given = {"event": own, "ctx": ctx}
         try:
             return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
-        except StateUnavailable:
+        except (Rejected, StateUnavailable):
             raise
-        except Rejected as rejected:
-            raise Failed(str(rejected), final=True) from None
         except Retry as asked:
             raise Failed(str(asked), after=asked.after) from None
         except (Exception, SystemExit) as bug:
@@ -109,12 +119,6 @@ class Engine:
             logger.exception("%s failed on %r", handler.name, event)
             raise Failed(f"{type(bug).__name__}: {bug}") from bug
 
-    def _prepared(self, event: Event, match: Match) -> Event:
-        """A copy of the event for this handler alone, as its subscription wants it."""
-        source = self.sources.get(match.subscription.source)
-        try:
-            if match.rejected:
-                raise match.rejected
-            return source.prepare(event.fresh(), match.subscription) if source else event.fresh()
-        except Rejected as rejected:
-            raise Failed(str(rejected), final=True) from None
+
+def _sentence(rejected: Rejected) -> str:
+    return rejected.reason[:1].upper() + rejected.reason[1:]

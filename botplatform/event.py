@@ -20,6 +20,10 @@ _CORE = ("id", "source", "type", "subject", "time", "datacontenttype", "datasche
 _RESERVED = {*_CORE, "specversion", "data", "data_base64"}
 # CloudEvents 1.0, "Naming conventions": lower-case letters and digits; it recommends at most 20 of them.
 _EXTENSION_NAME = re.compile(r"[a-z0-9]+\Z")
+# CloudEvents 1.0, "Type System": an Integer is a signed 32-bit number.
+_INTEGERS = range(-(2**31), 2**31)
+# RFC 3339, section 5.6; datetime.fromisoformat reads more than that (week dates, offsets without minutes).
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _UNDECODED: Any = object()
 
 
@@ -112,7 +116,7 @@ class Event:
     @property
     def time(self) -> datetime | None:
         """When it happened (aware), where the source says so."""
-        return None if self._time is None else datetime.fromisoformat(self._time)
+        return None if self._time is None else datetime.fromisoformat(self._time.upper())
 
     @property
     def key(self) -> str | None:
@@ -176,8 +180,6 @@ class Event:
             raise Rejected(f"specversion is {fields.get('specversion')!r}, wanted {SPEC_VERSION!r}", "specversion")
         attributes = {name: _text(fields, name, required=name in ("id", "source", "type")) for name in _CORE}
         extensions = {name: value for name, value in fields.items() if name not in _RESERVED and value is not None}
-        for name, value in extensions.items():
-            _check_extension(name, value)
         return cls(**attributes, data=_data(fields), extensions=extensions).checked()  # type: ignore[arg-type]
 
     def checked(self) -> Event:
@@ -187,6 +189,8 @@ class Event:
                 raise Rejected(f"{name} is missing or empty", name)
         if self._time is not None:
             _check_time(self._time)
+        for name, value in self.extensions.items():
+            _check_extension(name, value)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -209,11 +213,11 @@ def _rfc3339(time: datetime) -> str:
 
 def _check_time(text: str) -> None:
     try:
-        time = datetime.fromisoformat(text)
+        if not _RFC3339.match(text):
+            raise ValueError(text)
+        datetime.fromisoformat(text.upper())
     except ValueError:
-        raise Rejected(f"time {text!r} is no RFC 3339 timestamp", "time") from None
-    if time.tzinfo is None or "T" not in text.upper():
-        raise Rejected(f"time {text!r} is no RFC 3339 timestamp with a time zone", "time")
+        raise Rejected(f"time {text!r} is no RFC 3339 timestamp with a time zone", "time") from None
 
 
 def _text(fields: dict[str, Any], name: str, required: bool) -> str | None:
@@ -226,14 +230,16 @@ def _text(fields: dict[str, Any], name: str, required: bool) -> str | None:
 
 
 def _check_extension(name: str, value: Any) -> None:
-    if not _EXTENSION_NAME.match(name):
-        raise Rejected(f"extension {name!r} may hold only lower-case letters and digits", name)
+    if not _EXTENSION_NAME.match(name) or name in _RESERVED:
+        raise Rejected(f"extension {name!r} wants a name of its own, of lower-case letters and digits", name)
     if not isinstance(value, str | int | bool):
         raise Rejected(f"extension {name!r} is {type(value).__name__}, wanted text, an integer or a boolean", name)
+    if isinstance(value, int) and value not in _INTEGERS:
+        raise Rejected(f"extension {name!r} is {value}, wanted an integer of 32 bits", name)
 
 
 def _data(fields: dict[str, Any]) -> Any:
-    if "data_base64" not in fields:
+    if fields.get("data_base64") is None:
         return fields.get("data")
     if "data" in fields:
         raise Rejected("an event has data or data_base64, not both", "data_base64")

@@ -53,26 +53,25 @@ class State:
 
     def set(self, key: str, value: Any, expires: str | timedelta | None = None) -> None:
         """Replace the value; it is gone after `expires` ("7d"), if given."""
-        self._put(
-            key, Write("put", self._encode(key, value), None if expires is None else self._now + seconds(expires))
-        )
+        until = None if expires is None else self._now + seconds(expires)
+        self._put(key, Write("put", codec.encode(value), until))
 
     def create(self, key: str, value: Any) -> None:
         """Set the value unless there is one by the time of the commit: the first writer wins."""
-        self._change(key, Write("create", self._encode(key, value)))
+        self._change(key, Write("create", codec.encode(value)))
 
     def add(self, key: str, amount: float = 1) -> None:
         """Add to a number, 0 when there is none."""
-        self._change(key, Write("add", self._encode(key, amount)))
+        self._change(key, Write("add", codec.encode(amount)))
 
     def append(self, key: str, *items: Any) -> None:
         """Append to a list, [] when there is none."""
-        self._change(key, Write("append", self._encode(key, list(items))))
+        self._change(key, Write("append", codec.encode(list(items))))
 
     def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """The names that begin with `prefix` and their values, sorted.
 
-        Each value seen is checked at the commit; one that appears meanwhile is not missed.
+        Each value seen is checked at the commit; one that appears meanwhile goes unnoticed.
         """
         stored = dict(self._store.scan(self._plugin, prefix))
         for key, value in stored.items():
@@ -103,6 +102,8 @@ class State:
     def _put(self, key: str, write: Write) -> None:
         if key not in self._writes and len(self._writes) >= WRITES_LIMIT:
             raise ValueError(f"a handler may change at most {WRITES_LIMIT} values for one event")
+        if len(write.json) > VALUE_LIMIT:
+            raise ValueError(f"state {key!r} would take {len(write.json):,} bytes, {VALUE_LIMIT:,} are possible")
         self._writes[_checked(key)] = write
 
     def _change(self, key: str, change: Write) -> None:
@@ -112,24 +113,20 @@ class State:
             self._put(key, change)
         elif before.kind in ("put", "delete"):
             self._put(key, Write("put", applied(before.json or None, change), before.expires))
+        elif before.kind == "create":
+            self._put(key, Write(change.kind, change.json, initial=before.json))
         elif change.kind != "create":
-            merged = applied(before.json, change)
-            self._put(key, Write(before.kind, merged, before.expires))
-
-    def _encode(self, key: str, value: Any) -> bytes:
-        json = codec.encode(value)
-        if len(json) > VALUE_LIMIT:
-            raise ValueError(f"state {key!r} would take {len(json):,} bytes, {VALUE_LIMIT:,} are possible")
-        return json
+            self._put(key, Write(before.kind, applied(before.json, change), initial=before.initial))
 
 
 def applied(stored: bytes | None, write: Write) -> bytes:
     """What a stored value (None: there is none) becomes by a `put`, `create`, `add` or `append`; raises TypeError."""
-    if write.kind == "put" or stored is None:
+    before = stored or write.initial
+    if write.kind == "put" or not before:
         return write.json
     if write.kind == "create":
-        return stored
-    value, change = codec.decode(stored), codec.decode(write.json)
+        return before
+    value, change = codec.decode(before), codec.decode(write.json)
     wanted: Any = list if write.kind == "append" else (int, float)
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise TypeError(f"cannot {write.kind} to a {type(value).__name__}")

@@ -39,12 +39,14 @@ class Write:
     """One change to one value, applied at the commit to whatever is there then.
 
     `put` JSON bytes replace, None deletes; `create` JSON bytes are for a value that is not there (first writer wins);
-    `add` and `append` change a number and a list. `expires` is a Unix time in seconds.
+    `add` and `append` change a number and a list, or `initial` where there is none. `expires` is a Unix time in
+    seconds; changing a value leaves it as it is.
     """
 
     kind: Literal["put", "delete", "create", "add", "append"]
     json: bytes = b""
     expires: float | None = None
+    initial: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,13 @@ class Run:
 
     The store reads it inside the commit, where whatever changes it is kept out, so there is no gap for luck:
     `abandoned` refuses the commit, `answered` turns the reply into its follow-up effect, `inboxed` takes the event
-    out of the inbox.
+    out of the inbox. `attempt` counts from 1.
     """
 
     abandoned: bool = False
     answered: bool = False
     inboxed: bool = False
+    attempt: int = 1
 
 
 class Abandoned(Conflict):
@@ -131,6 +134,7 @@ class Store(Protocol):
     def commit(self, commit: Commit) -> Committed:
         """Apply all of it in one transaction; raises Conflict when a version read is no longer current.
 
+        Raises TypeError when a change does not fit the value there is: a number added to a text.
         Work that is done already keeps its outcome, and only its effects still pending are returned.
         """
 

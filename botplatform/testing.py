@@ -135,7 +135,7 @@ class Platform:
         from botplatform.reply import Reply
         from botplatform.store import Run
 
-        owner = next((s for s in self._sources.values() if s.owns(event)), self._sources["cloudevents"])
+        owner = self._engine.source_of(event)
         matches = self._router.route(event)
         if not matches:
             known = [s for h in self._plugins.handlers for s in h.subscriptions if s.source == owner.name]
@@ -146,8 +146,6 @@ class Platform:
             try:
                 committed = self._engine.run(event, match, Run(answered=answered))
             except Failed as failed:
-                if failed.final and not answered:
-                    return Reply(failed.reason[0].upper() + failed.reason[1:])
                 raise failed.__cause__ or failed from None
             self.suppressed += () if committed.outcome.duplicate else committed.outcome.suppressed
             self._perform(committed.effects)

@@ -100,7 +100,7 @@ class Dispatcher:
         `on_settled` is called, from any thread, when the event is durable; `also` are writes for the same commit.
         With `durable`, it is in the inbox by the time this returns.
         """
-        source = self.source_of(event)
+        source = self.engine.source_of(event)
         delivery = Delivery(event, source, on_settled=on_settled)
         matches = self.router.route(event)
         self.count("events")
@@ -128,11 +128,6 @@ class Dispatcher:
         for waiting in self.store.inbox.waiting():
             task = Task(self, waiting.event, None, Run(answered=True, inboxed=True), {}, waiting)
             self._start(task, None, max(0.0, waiting.due - self.engine.clock()))
-
-    def source_of(self, event: Event) -> Source:
-        """The source an event belongs to; CloudEvents takes what no other one owns."""
-        sources = self.engine.sources
-        return next((source for source in sources.values() if source.owns(event)), sources["cloudevents"])
 
     def count(self, what: str, times: int = 1) -> None:
         """Count something for the console; everything dropped, rejected or suppressed passes here."""
@@ -295,14 +290,10 @@ class Task:
             return 5.0
         self._dispatcher.count("dead letters" if final else "tried again")
         status = "dead" if final else "waiting"
-        self._settle(Result(self.handler, status, self._apology(failed) if waits else None, failed.reason), over=final)
+        # Nobody may be told what went wrong inside; the log knows.
+        apology = Reply("Sorry, that went wrong. It is in the log.") if waits else None
+        self._settle(Result(self.handler, status, apology, failed.reason), over=final)
         return None if final else max(delay, 0.001)
-
-    def _apology(self, failed: Failed) -> Reply:
-        """What to tell the person who waits: what they got wrong, or that it is our fault."""
-        if failed.final and not failed.reason.startswith("the process"):
-            return Reply(failed.reason[0].upper() + failed.reason[1:])
-        return Reply("Sorry, that went wrong. It is in the log.")
 
     def _settle(self, result: Result, over: bool) -> None:
         with self._dispatcher._lock:

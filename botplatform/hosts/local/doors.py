@@ -94,7 +94,7 @@ class Doors:
         return event
 
     def _refused(self, event: Event) -> Rejected | None:
-        owner = self._dispatcher.source_of(event)
+        owner = self._dispatcher.engine.source_of(event)
         if owner.signed:
             return Rejected(f"an event of type {event.type} has to come from {owner.name} itself, signed", "type")
         return None

@@ -194,7 +194,9 @@ class MqttClient:
         return self._why or self._paho.complaints.last or "it closed the connection"
 
     def _close(self) -> None:
-        """Let go of what belonged to the connection."""
+        """Send the acknowledgements that are due, take leave if it is not too late, and forget the connection."""
+        self._paho.disconnect()
+        self._paho.loop_write()
         self._settle()
         with self._lock:
             self._connected = False

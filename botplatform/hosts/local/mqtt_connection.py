@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from typing import Literal
+from socket import socket
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from botplatform.errors import InvalidSettings
@@ -74,8 +75,13 @@ class Connection:
         """
         if self._scheme != "mqtts":
             return None
+        context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.ca_file:
+                context.load_verify_locations(self.ca_file)
+            else:
+                context.load_default_certs()
             if self.cert_file:
                 context.load_cert_chain(self.cert_file, self.key_file)
         except OSError as error:
@@ -104,6 +110,13 @@ class Connection:
         if not 1 <= self.keepalive <= 65_535:  # MQTT 5.0, 3.1.2.10; 0 would leave a dead connection unnoticed
             return f"the keepalive of {self.address} is 1 to 65535 seconds, not {self.keepalive}"
         return None
+
+
+class _Context(ssl.SSLContext):
+    """Shakes hands when it wraps a socket: should that fail, ssl closes the socket, which paho would leave open."""
+
+    def wrap_socket(self, sock: socket, *args: Any, **options: Any) -> ssl.SSLSocket:
+        return super().wrap_socket(sock, *args, **options | {"do_handshake_on_connect": True})
 
 
 def _is_broker(url: str) -> bool:

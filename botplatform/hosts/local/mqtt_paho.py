@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -46,6 +46,7 @@ class Paho(paho.Client):
         self.enable_logger(self.complaints)
         # With this set, paho leaves writing to the thread that calls `loop` (and wakes it): others only queue packets.
         self.on_socket_register_write = lambda *_: None
+        self.on_socket_open = _send_at_once
         properties = _session(receive_maximum) if newest else None
         self.connect_async(
             connection.host, connection.port, connection.keepalive, clean_start=False, properties=properties
@@ -95,6 +96,11 @@ class _Complaints(logging.Logger):
 
     def handle(self, record: logging.LogRecord) -> None:
         self.last = record.getMessage()
+
+
+def _send_at_once(_client: object, _data: object, connection: Any) -> None:
+    """Keep Nagle's algorithm from holding a PUBLISH back for 40 ms because a PUBACK went before it."""
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def message_of(arrived: paho.MQTTMessage) -> Message:

@@ -171,7 +171,7 @@ class Platform:
 
     def _masked(self, event: Event) -> bytes:
         """The envelope as the log may keep it."""
-        return masked(event, self.dispatcher.source_of(event).secrets)
+        return masked(event, self.dispatcher.engine.source_of(event).secrets)
 
     def _announce(self) -> None:
         """Say where we are, for `botplatform send` and other tools."""

@@ -96,7 +96,10 @@ class SqliteStore:
             written.result()
 
     def prune(self, age: float) -> int:
-        """Forget log entries, markers and performed effects older than `age` seconds; returns how many events."""
+        """Forget log entries, markers and settled effects older than `age` seconds; returns how many events.
+
+        A marker stays as long as any of its effects: without it, the event would be handled again.
+        """
         return self._writer.apply(lambda connection: _prune(connection, self._clock(), age))
 
     def close(self) -> None:
@@ -157,8 +160,10 @@ class SqliteStore:
                 connection.execute("DELETE FROM state WHERE (plugin, key) = (?, ?)", key)
                 continue
             row = None if write.kind == "put" else connection.execute(_READ, (*key, now)).fetchone()
-            value = applied(row[0] if row else None, write)
-            connection.execute(_PUT, (*key, value, self._version, write.expires))
+            if row is None:
+                connection.execute(_PUT, (*key, applied(None, write), self._version, write.expires))
+            elif write.kind != "create":
+                connection.execute(_CHANGE, (applied(row[0], write), self._version, *key))
 
     def _request(self, connection: sqlite3.Connection, work: Work, effects: list[EffectRequest]) -> None:
         now = self._clock()
@@ -186,10 +191,13 @@ _READ = "SELECT value, version FROM state WHERE (plugin, key) = (?, ?) AND (expi
 _SCAN = """SELECT key, value, version FROM state WHERE plugin = ? AND key >= ? AND key < ?
     AND (expires IS NULL OR expires > ?) ORDER BY key"""
 _PUT = "INSERT OR REPLACE INTO state (plugin, key, value, version, expires) VALUES (?, ?, ?, ?, ?)"
+_CHANGE = "UPDATE state SET value = ?, version = ? WHERE (plugin, key) = (?, ?)"
 _PENDING = """SELECT number, source, id, handler, position, name, arguments, ordering, attempts
     FROM effects WHERE status = 'pending'"""
 _REQUEST = """INSERT INTO effects (source, id, handler, position, name, arguments, ordering, status, changed)
     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)"""
+_EFFECTS_OF = """SELECT 1 FROM effects
+    WHERE (effects.source, effects.id, effects.handler) = (outcomes.source, outcomes.id, outcomes.handler)"""
 _SETTLE = """UPDATE effects SET status = ?, changed = ?, result = ?, attempts = attempts + 1
     WHERE number = ? AND status = 'pending'"""
 
@@ -215,6 +223,6 @@ def _pending(row: Any) -> PendingEffect:
 def _prune(connection: sqlite3.Connection, now: float, age: float) -> int:
     before = now - age
     connection.execute("DELETE FROM state WHERE expires < ?", (now,))
-    connection.execute("DELETE FROM outcomes WHERE finished < ?", (before,))
-    connection.execute("DELETE FROM effects WHERE changed < ? AND status = 'performed'", (before,))
+    connection.execute("DELETE FROM effects WHERE changed < ? AND status != 'pending'", (before,))
+    connection.execute(f"DELETE FROM outcomes WHERE finished < ? AND NOT EXISTS ({_EFFECTS_OF})", (before,))
     return connection.execute("DELETE FROM events WHERE received < ?", (before,)).rowcount

@@ -421,7 +421,9 @@ def test_a_broker_that_stays_away_is_logged_once(log: pytest.LogCaptureFixture) 
         client = MqttClient(Connection(f"mqtt://{HOST}:{hangs_up.getsockname()[1]}", client_id="c"), ignore)
         client.start()
         for _ in range(3):
-            hangs_up.accept()[0].close()
+            connection, _ = hangs_up.accept()
+            with connection:
+                connection.recv(1000)
         client.stop()
 
     assert [record.levelname for record in log.records] == ["WARNING", "INFO"]
