@@ -24,6 +24,6 @@ def seconds(length: str | timedelta) -> float:
 def words(length: float) -> str:
     """Seconds as people say them: "45 s", "3 min", "2 h", "5 days"."""
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
-        if length >= 2 * size or (length >= size and length % size == 0):
+        if length >= 2 * size or (length == size and unit != "days"):
             return f"{length / size:.0f} {unit}"
     return f"{length:.0f} s"

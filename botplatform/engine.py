@@ -70,15 +70,31 @@ class Engine:
 
     def _attempt(self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]) -> Committed:
         for lost in range(CONFLICTS):
-            commit = self._run_handler(event, match, work, run)
-            commit.writes = {**commit.writes, **also}
             try:
-                return self.store.commit(commit)
+                return self._transaction(event, match, work, run, also)
             except Abandoned:
                 raise
             except Conflict:
                 time.sleep(random.uniform(0, 0.001 * 2 ** min(lost, 6)))
         raise Failed(f"lost its commit to others {CONFLICTS} times")
+
+    def _transaction(
+        self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]
+    ) -> Committed:
+        """Run the handler and commit; whatever else goes wrong than the store becomes Failed."""
+        try:
+            commit = self._run_handler(event, match, work, run)
+            commit.writes = {**commit.writes, **also}
+            return self.store.commit(commit)
+        except (Failed, Conflict, StateUnavailable):
+            raise
+        except Retry as asked:
+            raise Failed(str(asked), after=asked.after) from None
+        except (Exception, SystemExit) as bug:
+            # The one broad except of the house: a plugin's bug is its own, and must not reach anything else. Some show
+            # only at the commit, as a reply that is no JSON, or a number added to a text.
+            logger.exception("%s failed on %r", match.handler.name, event)
+            raise Failed(f"{type(bug).__name__}: {bug}") from bug
 
     def _run_handler(self, event: Event, match: Match, work: Work, run: Run) -> Commit:
         """Run the handler once and collect what it asked for, committing nothing."""
@@ -93,6 +109,7 @@ class Engine:
             unit, reply = Unit(self.store, match.handler.plugin, self.clock()), Reply(_sentence(rejected))
         outcome = Outcome(
             reply=reply.to_dict() if reply else None,
+            attempts=run.attempt,
             took=time.perf_counter() - began,
             suppressed=tuple(unit.suppressed),
         )
@@ -100,24 +117,15 @@ class Engine:
         return Commit(work, event, outcome, unit.reads(), unit.writes(), unit.effects, follow_up, run)
 
     def _call(self, event: Event, match: Match, unit: Unit) -> Reply | None:
-        """Call the handler with an event of its own; what it raises becomes Rejected, StateUnavailable or Failed."""
+        """Call the handler with an event of its own; raises Rejected where its subscription does not fit."""
         if match.rejected:
             raise match.rejected
         handler = match.handler
         source = self.sources.get(match.subscription.source)
         own = source.prepare(event.fresh(), match.subscription) if source else event.fresh()
-        ctx = Context(own, handler.plugin, unit, self.clock(), match.params, handler.uses, self.plugins)
+        ctx = Context(own, handler.name, unit, self.clock(), match.params, handler.uses, self.plugins)
         given = {"event": own, "ctx": ctx}
-        try:
-            return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
-        except (Rejected, StateUnavailable):
-            raise
-        except Retry as asked:
-            raise Failed(str(asked), after=asked.after) from None
-        except (Exception, SystemExit) as bug:
-            # The one broad except of the house: a plugin's bug is its own, and must not reach anything else.
-            logger.exception("%s failed on %r", handler.name, event)
-            raise Failed(f"{type(bug).__name__}: {bug}") from bug
+        return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
 
 
 def _sentence(rejected: Rejected) -> str:

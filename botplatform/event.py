@@ -126,7 +126,7 @@ class Event:
 
     def fresh(self) -> Event:
         """The same event with `data` still undecoded, so that whoever changes their copy changes nobody else's."""
-        return self if isinstance(self._data, bytes) else self.replace(data_json=self.data_json)
+        return self if self._data is None or isinstance(self._data, bytes) else self.replace(data_json=self.data_json)
 
     def replace(self, **changes: Any) -> Event:
         """A copy with some attributes changed."""

@@ -64,8 +64,11 @@ class Router:
     def explain(self, event: Event) -> Iterator[tuple[Handler, Subscription, str | None]]:
         """Every subscription with the reason why it does not take the event, None for those that do."""
         fields = event.to_dict()
-        for handler, subscription in self._subscribed:
-            yield handler, subscription, _why_not(subscription, event, fields)
+        reasons = [(h, s, _why_not(s, event, fields)) for h, s in self._subscribed]
+        taken = next((h.name for h, s, reason in reasons if reason is None and not s.fallback), None)
+        for handler, subscription, reason in reasons:
+            beaten = taken if subscription.fallback and reason is None else None
+            yield handler, subscription, f"{beaten} takes it" if beaten else reason
 
 
 def _topic(event: Event) -> str | None:

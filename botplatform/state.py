@@ -113,9 +113,11 @@ class State:
             self._put(key, change)
         elif before.kind in ("put", "delete"):
             self._put(key, Write("put", applied(before.json or None, change), before.expires))
+        elif change.kind == "create":
+            return  # what came before it made sure that there is one
         elif before.kind == "create":
             self._put(key, Write(change.kind, change.json, initial=before.json))
-        elif change.kind != "create":
+        else:
             self._put(key, Write(before.kind, applied(before.json, change), initial=before.initial))
 
 

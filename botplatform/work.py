@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -65,19 +66,21 @@ class Context:
     def __init__(
         self,
         event: Event,
-        plugin: str,
+        handler: str,
         unit: Unit,
         now: float,
         params: Mapping[str, str],
         uses: Collection[str],
         plugins: Callable[[], Sequence[PluginInfo]],
     ) -> None:
+        plugin = handler.partition(".")[0]
         self.params = params
         self.state = unit.state
         self.now = datetime.fromtimestamp(now, UTC)
         self.log = logging.getLogger(f"botplatform.plugins.{plugin}")
         self._unit = unit
         self._event = event
+        self._handler = handler
         self._plugin = plugin
         self._uses = uses
         self._plugins = plugins
@@ -95,13 +98,15 @@ class Context:
         """
         if not body or len(body) > TEXT_LIMIT:
             raise ValueError(f"a text has 1 to {TEXT_LIMIT} characters, this one {len(body)}")
+        if not to:
+            raise ValueError("a text needs somebody to go to")
         if once_per is not None:
             self._declared("text")
             said = self._once(f"{to} {about}".strip(), seconds(once_per))
             if said is None:
                 self._unit.suppressed.append(f"text to {to}: at most one in {words(seconds(once_per))}")
                 return
-            body += said
+            body = body[: TEXT_LIMIT - len(said)] + said
         self.effect("text", {"to": to, "body": body}, order=to)
 
     def slack(
@@ -109,8 +114,8 @@ class Context:
     ) -> None:
         """Post a message to a Slack channel (name or id) or to a person (id), in a thread if its `ts` is given."""
         message = {"channel": channel, "text": text, "blocks": list(blocks), "thread_ts": thread}
-        if not text and not blocks:
-            raise ValueError("a Slack message needs text or blocks")
+        if not channel or not (text or blocks):
+            raise ValueError("a Slack message needs a channel, and text or blocks")
         self.effect("slack", {name: value for name, value in message.items() if value}, order=channel)
 
     def publish(self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False) -> None:
@@ -125,7 +130,7 @@ class Context:
     def emit(self, event: Event) -> None:
         """Hand a new event to whichever handlers it concerns; without `id` and `source` it is named after this one."""
         named = event.replace(
-            id=event.id or f"{self._event.id}.{self._plugin}.{len(self._unit.effects)}",
+            id=event.id or self._next_id(),
             source=event.source or f"urn:botplatform:plugin:{self._plugin}",
             time=event.time or self.now,
         )
@@ -135,6 +140,11 @@ class Context:
         """Ask for any effect by its name; those of one `order` are performed one after the other."""
         self._declared(name)
         self._unit.effects.append(EffectRequest(name, codec.decode(codec.encode(arguments)), order))
+
+    def _next_id(self) -> str:
+        """The same for the same event in the same handler, and for nothing else: an id is its source's own."""
+        about = (self._event.source, self._event.id, self._handler, len(self._unit.effects))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, repr(about)))
 
     def _declared(self, name: str) -> None:
         if name not in self._uses:

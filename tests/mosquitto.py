@@ -102,6 +102,7 @@ _GLOBAL = [
     "persistence true",
     "max_inflight_messages 1000",
     "max_queued_messages 0",
+    "set_tcp_nodelay true",
     "log_type all",
 ]
 

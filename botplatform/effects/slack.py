@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from botplatform.errors import Rejected, Retry
 API = "https://slack.com/api/"
 _HOOKS = "hooks.slack.com"
 _TIMEOUT = 10
+_UNREACHABLE = (OSError, HTTPException)
 
 
 def effect(settings: Mapping[str, str]) -> Effect:
@@ -42,7 +44,7 @@ def _post(token: str, base_url: str, arguments: Mapping[str, Any], key: str) -> 
         answer = client.chat_postMessage(**message)
     except SlackApiError as error:
         raise _by_cause(error.response.status_code, error.response.headers, error.response.get("error")) from error
-    except OSError as error:
+    except _UNREACHABLE as error:
         raise Retry(f"Slack cannot be reached: {error}") from error
     return {"via": "slack", "ts": answer.get("ts")}
 
@@ -57,7 +59,7 @@ def _respond(arguments: Mapping[str, Any], trusted: str) -> Mapping[str, Any]:
     body = {name: value for name, value in arguments.items() if name != "response_url"}
     try:
         answer = WebhookClient(arguments["response_url"], timeout=_TIMEOUT).send_dict(body)
-    except OSError as error:
+    except _UNREACHABLE as error:
         raise Retry(f"Slack cannot be reached: {error}") from error
     if answer.status_code != 200:
         raise _by_cause(answer.status_code, answer.headers, answer.body)

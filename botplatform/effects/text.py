@@ -96,7 +96,10 @@ def _by_cause(error: Any) -> Retry | Rejected:
 
 def _sns(settings: Mapping[str, str]) -> Any:
     import boto3
+    from botocore.config import Config
 
+    # One try each, well within an effect's deadline: what fails is tried again by whoever performs effects.
+    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
     session = boto3.Session(
         aws_access_key_id=settings.get("AWS_ACCESS_KEY_ID") or None,
         aws_secret_access_key=settings.get("AWS_SECRET_ACCESS_KEY") or None,
@@ -104,7 +107,7 @@ def _sns(settings: Mapping[str, str]) -> Any:
         profile_name=settings.get("AWS_PROFILE") or None,
         region_name=settings.get("AWS_REGION") or settings.get("AWS_DEFAULT_REGION") or "us-east-1",
     )
-    return session.client("sns", endpoint_url=settings.get("AWS_ENDPOINT_URL") or None)
+    return session.client("sns", endpoint_url=settings.get("AWS_ENDPOINT_URL") or None, config=config)
 
 
 def _lazily(make: Callable[[], Any]) -> Callable[[], Any]:

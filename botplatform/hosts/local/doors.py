@@ -11,7 +11,8 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
-from botplatform.hosts.local.dispatch import Delivery, Dispatcher
+from botplatform.hosts.local.dispatch import Dispatcher
+from botplatform.hosts.local.task import Delivery
 from botplatform.reply import Reply
 from botplatform.source import Raw, Source
 from botplatform.sources.cloudtrail import unpacked
@@ -57,8 +58,8 @@ class Doors:
             return source.render(event, None)
         delivery = dispatcher.submit(event)
         self._wait([delivery], source.reply_within(event) or ACKNOWLEDGE_WITHIN)
-        late = not delivery.settled.is_set() and source.reply_within(event) is not None
-        return source.render(event, LATE if late else delivery.reply)
+        late = delivery.unfinished and source.reply_within(event) is not None
+        return source.render(event, delivery.reply or (LATE if late else None))
 
     def post(self, raw: Raw, within: float = ACKNOWLEDGE_WITHIN) -> Receipt:
         """Take in records of any source that does not sign; raises Rejected when none of them is an event."""

@@ -6,14 +6,21 @@ import heapq
 import itertools
 import logging
 import queue
+import random
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 logger = logging.getLogger(__name__)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds to wait before the next attempt: doubling from 1 s to 5 min, with full jitter above half."""
+    longest = min(300.0, 2.0 ** (attempts - 1))
+    return random.uniform(longest / 2, longest)
 
 
 class Job(Protocol):
@@ -28,6 +35,9 @@ class Job(Protocol):
 
     def abandon(self) -> float | None:
         """Give up the run under way, whose thread hangs; the answer is as that of `run`."""
+
+    def returned(self) -> None:
+        """Learn that a run that was given up came back after all; what it answered is ignored."""
 
     def park(self) -> None:
         """Learn that the lane waits for a job in front to be run again."""
@@ -103,19 +113,13 @@ class Lanes:
                 running = _Running(key, job, time.monotonic() + job.deadline)
                 number = next(self._numbers)
                 self._running[number] = running
-            again = self._run(job)
+            again = _guarded(job, job.run)
             with self._lock:
                 del self._running[number]
-                if running.abandoned:
-                    return  # this thread was replaced when it hung
+            if running.abandoned:
+                job.returned()
+                return  # this thread was replaced when it hung
             self._finish(key, again)
-
-    def _run(self, job: Job) -> float | None:
-        try:
-            return job.run()
-        except Exception:
-            logger.exception("a job of %s failed; it is run again in 5 s", job.lane)
-            return 5.0
 
     def _finish(self, key: Hashable, again: float | None) -> None:
         with self._lock:
@@ -157,12 +161,21 @@ class Lanes:
 
     def _replace(self, running: _Running) -> None:
         self._start_worker()
-        self._finish(running.key, running.job.abandon())
+        self._finish(running.key, _guarded(running.job, running.job.abandon))
 
     def _pause(self) -> float:
         """Seconds until the next timer; a running job's deadline may be overrun by a tenth of a second."""
         due = self._timers[0][0] - time.monotonic() if self._timers else 60.0
         return max(0.001, min(due, 0.1 if self._running else 1.0))
+
+
+def _guarded(job: Job, act: Callable[[], float | None]) -> float | None:
+    """What `act` answers; a bug in it must not take the thread along."""
+    try:
+        return act()
+    except Exception:
+        logger.exception("a job of %s failed; it is run again in 5 s", job.lane)
+        return 5.0
 
 
 _STOP: Hashable = object()

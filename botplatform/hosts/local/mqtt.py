@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import ssl
 import threading
 import time
 from collections import deque
@@ -34,6 +33,14 @@ _log = logging.getLogger(__name__)
 Receive = Callable[[Message, Callable[[], None]], None]
 
 
+def backoff(failures: int, luck: float) -> float:
+    """The seconds to wait after that many failures in a row: 1 to 2, then about twice as long each time, 60 at most.
+
+    `luck`, from 0 to 1, spreads the clients of a broker that comes back.
+    """
+    return min(LONGEST_WAIT, 2.0 ** min(failures, 10)) * (1 + luck) / 2
+
+
 class MqttClient:
     """Keeps one persistent session with a broker, through broken connections and restarts on both sides.
 
@@ -47,7 +54,8 @@ class MqttClient:
     with a PINGREQ, each second while there is something to know. `on_session_lost()` comes before the first message of
     a new session. Both run on the network thread. `subscribed` are filters an earlier process may have left in the
     session. `receive_maximum` is how many messages a broker sends before the first is acknowledged; with MQTT 3.1.1 it
-    is the broker that decides. Raises InvalidSettings when a file of certificates cannot be read.
+    is the broker that decides. `wait(failures, luck)` is how many seconds pass before the next attempt to connect.
+    Raises InvalidSettings when a file of certificates cannot be read.
     """
 
     def __init__(
@@ -59,11 +67,13 @@ class MqttClient:
         on_session_lost: Callable[[], object] = lambda: None,
         subscribed: Iterable[str] = (),
         receive_maximum: int = 1000,
+        wait: Callable[[int, float], float] = backoff,
     ) -> None:
         self._connection = connection
         self._receive = receive
         self._on_confirmed = on_confirmed
         self._on_session_lost = on_session_lost
+        self._wait = wait
         self._lock = threading.Lock()  # for what follows, and for handing packets to paho in the same order
         self._connected = False
         self._acknowledgements = Acknowledgements()
@@ -158,13 +168,13 @@ class MqttClient:
             failures = 1 if time.monotonic() - began > LONGEST_WAIT else failures + 1
             if not self._stopping.is_set():
                 self._report(logging.WARNING, f"no connection to {self._connection.address}: {why}; trying again")
-                self._stopping.wait(backoff(failures, random.random()))
+                self._stopping.wait(self._wait(failures, random.random()))
         self._report(logging.INFO, f"disconnected from {self._connection.address}")
 
     def _attempt(self) -> str:
         """Connect, and serve the connection until it ends; returns why it did."""
         try:
-            return self._open() or self._serve()
+            return self._paho.open() or self._serve()
         except BotplatformError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - whatever `receive` raises must not end this thread
@@ -173,19 +183,8 @@ class MqttClient:
         finally:
             self._close()
 
-    def _open(self) -> str:
-        """Connect; returns why it could not be, or nothing."""
-        self._why = self._paho.complaints.last = ""
-        try:
-            self._paho.reconnect()
-        except ssl.SSLCertVerificationError as error:
-            trusted = self._connection.ca_file or "the authorities this machine trusts"
-            return f"its certificate could not be verified with {trusted}: {error.verify_message}"
-        except OSError as error:
-            return str(error) or repr(error)
-        return ""
-
     def _serve(self) -> str:
+        self._why = ""
         if self._stopping.is_set():
             self._paho.disconnect()
         while self._paho.socket() is not None and self._paho.loop() == MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -291,11 +290,3 @@ class MqttClient:
             confirmed = self._acknowledgements.answered()
         if confirmed:
             self._on_confirmed(confirmed)
-
-
-def backoff(failures: int, luck: float) -> float:
-    """The seconds to wait after that many failures in a row: 1 to 2, then about twice as long each time, 60 at most.
-
-    `luck`, from 0 to 1, spreads the clients of a broker that comes back.
-    """
-    return min(LONGEST_WAIT, 2.0 ** min(failures, 10)) * (1 + luck) / 2

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
+import threading
 from collections.abc import Hashable, Iterable, Mapping
 
 from botplatform.effect import Effect
 from botplatform.errors import Rejected, Retry, StateUnavailable
-from botplatform.hosts.local.lanes import Lanes
+from botplatform.hosts.local.lanes import Lanes, backoff
 from botplatform.store import PendingEffect, Store
 
 logger = logging.getLogger(__name__)
@@ -19,19 +19,27 @@ DEADLINE = 30.0
 
 
 class Performer:
-    """Takes effects from any thread; `effects` by name may be replaced when plugins are."""
+    """Takes effects from any thread; `effects` by name may be replaced when plugins are.
+
+    `backoff(attempts)` gives the seconds until the next attempt, `pause` is how many pass while nothing can be stored.
+    """
 
     def __init__(self, store: Store) -> None:
         self.effects: Mapping[str, Effect] = {}
+        self.backoff = backoff
+        self.pause = 5.0
         self._store = store
         self._lanes = Lanes(THREADS, "effects")
+        self._lock = threading.Lock()
         self._known: set[int] = set()
 
     def perform(self, pending: Iterable[PendingEffect]) -> None:
         """Queue effects; one that is queued already is not queued twice."""
         for effect in pending:
-            if effect.number not in self._known:
+            with self._lock:
+                known = effect.number in self._known
                 self._known.add(effect.number)
+            if not known:
                 self._lanes.submit(_Performance(self, effect))
 
     def resume(self) -> None:
@@ -88,13 +96,16 @@ class _Performance:
             return self._failed(str(rejected), None, final=True)
         except StateUnavailable as error:
             logger.error("effect %s waits: %s", self._effect.key, error)
-            return 5.0
+            return self._performer.pause
         self._performer.settled(self._effect)
         return None
 
     def abandon(self) -> float | None:
         """It hangs: whether it happened is not known, so it is tried again."""
         return self._failed(f"no answer in {self.deadline:g} s", None, final=False)
+
+    def returned(self) -> None:
+        """It hung and is over: nothing to do."""
 
     def park(self) -> None:
         """It is durable already: nothing to do."""
@@ -110,5 +121,4 @@ class _Performance:
         if final:
             self._performer.settled(self._effect)
             return None
-        longest = min(300.0, 2.0 ** (self._attempts - 1))
-        return after if after is not None else random.uniform(longest / 2, longest)
+        return after if after is not None else self._performer.backoff(self._attempts)

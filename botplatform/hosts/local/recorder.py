@@ -20,6 +20,7 @@ _SLOTS = 128
 _SLOT_SIZE = 1024
 _NAMESPACE = "@crashes"
 _REMEMBERED = 86400.0
+_PATIENCE = 5.0
 
 
 class Recorder:
@@ -28,6 +29,7 @@ class Recorder:
     def __init__(self, path: Path, store: SqliteStore, now: float) -> None:
         self._store = store
         self._lock = threading.Lock()
+        self._suspect = threading.Lock()
         existed = path.exists()
         with path.open("r+b" if existed else "w+b") as file:
             file.truncate(_SLOTS * _SLOT_SIZE)
@@ -38,7 +40,21 @@ class Recorder:
 
     @contextmanager
     def running(self, work: Work) -> Iterator[None]:
-        """Note `work` as running meanwhile."""
+        """Note `work` as running meanwhile.
+
+        What ran when the process died runs alone among its kind, so that the innocent are not counted with the culprit
+        time and again; unless the one before takes too long.
+        """
+        alone = self.crashes(work) > 0 and self._suspect.acquire(timeout=_PATIENCE)
+        try:
+            with self._noted(work):
+                yield
+        finally:
+            if alone:
+                self._suspect.release()
+
+    @contextmanager
+    def _noted(self, work: Work) -> Iterator[None]:
         with self._lock:
             slot = self._free.pop() if self._free else None
         if slot is not None:

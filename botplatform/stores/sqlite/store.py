@@ -96,7 +96,7 @@ class SqliteStore:
             written.result()
 
     def prune(self, age: float) -> int:
-        """Forget log entries, markers and settled effects older than `age` seconds; returns how many events.
+        """Forget log entries, markers and performed effects older than `age` seconds; returns how many events.
 
         A marker stays as long as any of its effects: without it, the event would be handled again.
         """
@@ -223,6 +223,6 @@ def _pending(row: Any) -> PendingEffect:
 def _prune(connection: sqlite3.Connection, now: float, age: float) -> int:
     before = now - age
     connection.execute("DELETE FROM state WHERE expires < ?", (now,))
-    connection.execute("DELETE FROM effects WHERE changed < ? AND status != 'pending'", (before,))
+    connection.execute("DELETE FROM effects WHERE changed < ? AND status = 'performed'", (before,))
     connection.execute(f"DELETE FROM outcomes WHERE finished < ? AND NOT EXISTS ({_EFFECTS_OF})", (before,))
     return connection.execute("DELETE FROM events WHERE received < ?", (before,)).rowcount

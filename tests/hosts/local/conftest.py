@@ -40,7 +40,7 @@ def connect() -> Iterator[Connect]:
         def connect(
             connection: Connection, receive: Any, filters: Mapping[str, int] | None = None, **options: Any
         ) -> MqttClient:
-            client = MqttClient(connection, receive, **options)
+            client = MqttClient(connection, receive, wait=lambda _failures, _luck: 0.05, **options)
             client.subscribe(filters or {})
             client.start()
             running.callback(client.stop)

@@ -12,7 +12,7 @@ from botplatform.errors import BotplatformError
 from botplatform.hosts.local.broker import MAX_PAYLOAD, EmbeddedBroker
 from botplatform.hosts.local.mqtt import Connection
 from tests.hosts.local.mqtt_clients import Connect, Received
-from tests.mosquitto import publish
+from tests.mosquitto import eventually, publish
 
 
 @pytest.fixture(scope="module")
@@ -99,18 +99,16 @@ def test_messages_finished_out_of_order_do_not_break_the_connection(
 
 @VERSIONS
 def test_it_tells_that_acknowledgements_have_arrived(embedded: EmbeddedBroker, connect: Connect, version: str) -> None:
-    received, confirmed = Received(), Received()
-    client = connect(
-        connection(embedded, version, "told"),
-        received,
-        {f"told/{version}": 1},
-        on_confirmed=lambda ids: confirmed(ids, lambda: None),
-    )
+    received = Received()
+    confirmed: list[int] = []
+    filters = {f"told/{version}": 1}
+    client = connect(connection(embedded, version, "told"), received, filters, on_confirmed=confirmed.extend)
     client.publish(f"told/{version}", b"")
     message, acknowledge = received.next()
     acknowledge()
+    eventually(lambda: confirmed)
 
-    assert confirmed.messages(1) == [[message.packet_id]]
+    assert confirmed == [message.packet_id]
 
 
 def test_user_properties_arrive_with_mqtt_5(embedded: EmbeddedBroker, connect: Connect) -> None:

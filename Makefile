@@ -1,0 +1,61 @@
+# Each target does what it says and repeats nothing that is done; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+DEV_STAMP := .venv/installed-dev
+# No index and no host in the lock files: they hold names, versions and hashes only.
+LOCK := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test check format lock bench clean
+
+help: ## show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## put botplatform and all it needs into .venv
+
+run: $(STAMP) ## run the platform until Ctrl-C
+	@$(BIN)/botplatform run
+
+demo: $(STAMP) ## send every sample in events/ through its real door
+	@$(BIN)/botplatform demo
+
+test: $(DEV_STAMP) ## run all tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(DEV_STAMP) ## format, lint, types, house rules, derived files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/house
+
+format: $(DEV_STAMP) ## put the code into the one format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: ## pin all dependencies anew, with hashes (needs uv)
+	uv pip compile $(LOCK) --extra build -o requirements/runtime.txt
+	uv pip compile $(LOCK) --extra build --extra dev -o requirements/dev.txt
+
+bench: $(DEV_STAMP) ## measure
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove what install and the tools made (not the state)
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name '*.egg-info' -o -name __pycache__ | xargs rm -rf
+
+# pip of the virtual environment's own Python: nothing but Python itself has to be there before.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("botplatform needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 install") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv
+
+$(STAMP): requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "installing (about half a minute, once) …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.txt $(STAMP)
+	@echo "installing what the tests need …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@

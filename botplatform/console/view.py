@@ -1,0 +1,127 @@
+"""What the console shows, as JSON values: read from the parts of a platform, which it leaves as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botplatform.event import Event
+from botplatform.router import Handler
+from botplatform.subscription import Subscription
+
+if TYPE_CHECKING:
+    from botplatform.hosts.local.platform import Platform
+
+
+def status(platform: Platform) -> dict[str, Any]:
+    """How the platform is; `started` names this process, `plugins` changes when the plugins are loaded anew."""
+    effects = platform.dispatcher.performer.effects
+    return {
+        "started": platform.started,
+        "uptime": platform.dispatcher.engine.clock() - platform.started,
+        "mqtt": {"url": platform.mqtt_url, "connected": bool(platform.devices and platform.devices.client.connected)},
+        "destinations": {name: effect.destination for name, effect in effects.items()},
+        "plugins": id(platform.plugins),
+        "counts": dict(platform.dispatcher.counts),
+    }
+
+
+def events(platform: Platform, after: int, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` log entries behind number `after`, newest first, with what they need to be understood."""
+    return [_listed(platform, entry) for entry in platform.store.log.events(after, limit, newest_first=True)]
+
+
+def event(platform: Platform, number: int) -> dict[str, Any] | None:
+    """One log entry with its envelope and, where no handler took it, why not and which one would; else None."""
+    entry = platform.store.log.event(number)
+    if entry is None:
+        return None
+    listed = _listed(platform, entry)
+    return {**listed, **_advice(platform, listed)} if entry["envelope"] and not entry["handlers"] else listed
+
+
+def outbox(platform: Platform) -> dict[str, Any]:
+    """The latest texts, Slack messages and MQTT publishes, newest first, whatever became of them."""
+    return {name: platform.store.log.effects(name) for name in ("text", "slack", "publish")}
+
+
+def plugins(platform: Platform) -> dict[str, Any]:
+    """What is loaded and what it listens to, what could not be loaded, and why Alexa cannot be simulated, if so."""
+    loaded = platform.plugins
+    now = datetime.fromtimestamp(platform.dispatcher.engine.clock(), UTC)
+    return {
+        "loaded": [
+            {
+                "name": info.name,
+                "summary": info.summary,
+                "file": loaded.loaded[info.name].file,
+                "listens": [_listens(h, s, now) for h in loaded.loaded[info.name].handlers for s in h.subscriptions],
+            }
+            for info in loaded.infos()
+        ],
+        "mistakes": [str(mistake) for mistake in loaded.mistakes],
+        "alexa_off": alexa_off(platform),
+    }
+
+
+def alexa_off(platform: Platform) -> str:
+    """Why the console cannot speak as Alexa; empty when it can."""
+    return "only Amazon can sign for the skill in ALEXA_SKILL_ID" if platform.settings.alexa_skill_ids else ""
+
+
+def _listens(handler: Handler, subscription: Subscription, now: datetime) -> dict[str, Any]:
+    schedule = subscription.options.get("schedule")
+    tick = next(schedule.after(now), None) if schedule else None
+    return {
+        "handler": handler.name,
+        "line": handler.line,
+        "source": subscription.source,
+        "summary": subscription.summary,
+        "next": tick.timestamp() if tick else None,
+        "intent": subscription.options.get("intent"),
+        "samples": subscription.options.get("samples", ()),
+        "slots": list(subscription.options.get("slots", ())),
+    }
+
+
+def _listed(platform: Platform, entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry with `kind`, the name of its source, and for an unmatched one a reason that says more."""
+    kind = _kind(platform, entry)
+    unmatched = entry["verdict"] == "unmatched" and not entry["handlers"]
+    return {**entry, "kind": kind, "reason": _nobody(platform, kind) if unmatched else entry["reason"]}
+
+
+def _kind(platform: Platform, entry: dict[str, Any]) -> str:
+    if entry["id"] is None:
+        return str(entry["source"])  # what was rejected is no event: the log names the source that rejected it
+    attributes = {name: entry[name] for name in ("id", "source", "type", "subject")}
+    return platform.dispatcher.engine.source_of(Event(**attributes)).name
+
+
+def _nobody(platform: Platform, kind: str) -> str:
+    """Why nobody took an event, in so few words that a list can show it; `router.explain` has all of them."""
+    handlers = platform.dispatcher.router.handlers.values()
+    count = sum(s.source == kind for handler in handlers for s in handler.subscriptions)
+    if not count:
+        return f"no plugin listens to {kind}"
+    return (
+        f"none of the {count} {kind} subscriptions takes it"
+        if count > 1
+        else f"the one {kind} subscription does not take it"
+    )
+
+
+def _advice(platform: Platform, entry: dict[str, Any]) -> dict[str, Any]:
+    stored = Event.from_dict(entry["envelope"])
+    return {
+        "suggestion": platform.dispatcher.engine.source_of(stored).suggest(stored),
+        "explanations": list(_explanations(platform, stored, entry["kind"])),
+    }
+
+
+def _explanations(platform: Platform, stored: Event, kind: str) -> Iterator[dict[str, Any]]:
+    """Why each subscription to the event's own source does not take it; those to other sources never could."""
+    for handler, subscription, why in platform.dispatcher.router.explain(stored):
+        if subscription.source == kind:
+            yield {"handler": handler.name, "summary": subscription.summary, "why": why}

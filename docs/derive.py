@@ -1,0 +1,58 @@
+"""Writes the docs that are derived from the code: `python docs/derive.py` (`make check` finds stale ones)."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from botplatform import hookspecs, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def settings_page() -> str:
+    """The text of docs/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Set them in the environment or in a file `.env` beside the plugins; the environment wins. All have a default,",
+        "and whatever is wrong is said at the start, all at once. Secrets never appear in logs or messages.",
+        "",
+        "| setting | default | what it is for |",
+        "|---|---|---|",
+    ]
+    for setting in settings.declared():
+        default = ",".join(setting.default) if isinstance(setting.default, tuple) else setting.default
+        shown = f"`{default}`" if default else ""
+        secret = " Secret." if setting.secret else ""
+        lines.append(f"| `{setting.name}` | {shown} | {setting.about[0].upper()}{setting.about[1:]}.{secret} |")
+    return "\n".join(lines) + "\n"
+
+
+def hooks_page() -> str:
+    """The text of docs/hooks.md."""
+    lines = [
+        "# Hooks",
+        "",
+        "Every extension point, in [pluggy](https://pluggy.readthedocs.io)'s terms. The platform's own sources,",
+        "effects and stores are registered through the same hooks. Mark an implementation with",
+        "`botplatform.hookimpl`; a handler is marked by its source's decorator.",
+        "",
+    ]
+    for name, hook in vars(hookspecs).items():
+        if hasattr(hook, "botplatform_spec"):
+            signature = inspect.signature(hook)
+            lines += [f"## `{name}{str(signature).replace(chr(39), '')}`", "", inspect.getdoc(hook) or "", ""]
+    return "\n".join(lines)
+
+
+DERIVED = {
+    "docs/settings.md": settings_page,
+    "docs/hooks.md": hooks_page,
+    ".env.example": settings.example,
+}
+
+
+if __name__ == "__main__":
+    for name, text in DERIVED.items():
+        (ROOT / name).write_text(text())
