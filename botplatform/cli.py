@@ -98,7 +98,7 @@ def send(files: Sequence[Path], times: int, url: str) -> None:
             sent = sender.send(_existing(path))
             failed = failed or not sent.accepted
             status = "published" if sent.status == 0 else str(sent.status)
-            click.echo(f"{path}: {sent.source} {status} {sent.text or sent.answer or ''}".rstrip())
+            click.echo(f"{path}: {sent.source} {status} {sent.text}".rstrip())
     sys.exit(1 if failed else 0)
 
 

@@ -43,7 +43,7 @@ class Sent:
         answer = self.answer if isinstance(self.answer, dict) else {}
         speech = answer.get("response", {}).get("outputSpeech", {})
         words = answer.get("text") or speech.get("text") or speech.get("ssml") or answer.get("error")
-        return str(words or answer.get("challenge") or "")
+        return str(words or answer.get("challenge") or _counted(answer))
 
 
 class Sender:
@@ -130,6 +130,14 @@ class Sender:
         except (OSError, MQTTException) as error:
             raise BotplatformError(f"the broker at {broker.address} does not take it: {error}") from error
         return Sent("mqtt", 0, None)
+
+
+def _counted(receipt: dict[str, Any]) -> str:
+    """What `/events` says it took and refused, in words."""
+    refused = [f"{r['where']}: {r['reason']}".removeprefix(": ") for r in receipt.get("rejected", ())]
+    taken = receipt.get("accepted")
+    words = [f"{taken} event{'' if taken == 1 else 's'} accepted"] if taken is not None else []
+    return "; ".join([*words, *(f"refused {reason}" for reason in refused)])
 
 
 def _running(state: Path) -> dict[str, Any]:

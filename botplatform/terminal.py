@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -150,8 +151,8 @@ def line(entry: Mapping[str, Any]) -> str:
     what = f"{entry['type']} {entry['subject'] or ''}".strip() or entry["source"]
     became = "; ".join(_became(handler) for handler in entry["handlers"]) or f"{entry['verdict']}: {entry['reason']}"
     again = f" (delivered {entry['deliveries']} times)" if entry["deliveries"] > 1 else ""
-    width = max(60, shutil.get_terminal_size((200, 24)).columns)
-    return f"{entry['number']:>6} {when} {_cut(what, 44)} {became}{again}"[:width]
+    told = f"{entry['number']:>6} {when} {_cut(what, 44)} {became}{again}"
+    return _cut(told, shutil.get_terminal_size().columns).rstrip() if sys.stdout.isatty() else told
 
 
 def _became(handler: Mapping[str, Any]) -> str:
