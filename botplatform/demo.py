@@ -60,7 +60,7 @@ def _send(platform: Platform, sender: Sender, path: Path, sample: Mapping[str, A
         file=sample["file"],
         handlers=[handler["handler"] for handler in handled],
         reply=_reply(sent, handled),
-        effects=[_brief(effect) for handler in handled for effect in handler.get("effects", ())],
+        effects=[brief for handler in handled for brief in _briefs(handler)],
         seconds=time.monotonic() - began,
         wrong=list(_differences(sample, sent, entries)),
     )
@@ -106,9 +106,14 @@ def _reply(sent: Sent, handled: list[dict[str, Any]]) -> str:
     return sent.text or next((h["reply"]["text"] for h in handled if h.get("reply")), "")
 
 
-def _brief(effect: Mapping[str, Any]) -> str:
-    name, _, to, said = _told(effect)
-    return f"{name} to {to}: {said}"
+def _briefs(handler: Mapping[str, Any]) -> Iterator[str]:
+    """What a handler did besides answering, in a few words each."""
+    for effect in handler.get("effects", ()):
+        name, _, to, said = _told(effect)
+        yield f"{name} to {to}: {said}"
+    yield from (f"suppressed {reason}" for reason in handler.get("suppressed", ()))
+    if handler["status"] == "dead":
+        yield f"dead letter: {handler['reason']}"
 
 
 def _until(condition: Any) -> None:

@@ -105,12 +105,18 @@ class Plugins:
         try:
             self.manager.register(plugin.module, plugin.name)
             self.manager.check_pending()
-        except pluggy.PluginValidationError as error:
+            # Those loaded before could say what they have to offer, so whatever goes wrong now is this one's.
+            _ = self.sources, self.effects({})
+        except Exception as error:
             self.manager.unregister(name=plugin.name)
-            raise PluginMistake(str(error).replace("\n", " "), plugin.file) from error
+            reason = str(error) if isinstance(error, pluggy.PluginValidationError) else _sentence(error)
+            raise PluginMistake(reason.replace("\n", " "), plugin.file, _line_in(error, plugin.file)) from error
         self.loaded[plugin.name] = plugin
 
     def _restore(self, plugin: Plugin) -> None:
+        # Type hints of what goes on serving are resolved by the name of its module.
+        if isinstance(plugin.module, ModuleType):
+            sys.modules[plugin.module.__name__] = plugin.module
         try:
             self._register(plugin)
         except PluginMistake as mistake:
@@ -240,7 +246,7 @@ def _sentence(error: BaseException) -> str:
 def _alternatives(error: AttributeError | NameError | ImportError) -> tuple[str, list[str]]:
     """The name that was not found, and those that were there."""
     if isinstance(error, AttributeError):
-        return error.name or "", [name for name in dir(error.obj) if not name.startswith("_")]
+        return error.name or "", dir(error.obj)
     if isinstance(error, ImportError):
         wanted = re.findall(r"name '(\w+)'", str(error))
         return "".join(wanted[:1]), dir(sys.modules.get(error.name or ""))
@@ -248,12 +254,11 @@ def _alternatives(error: AttributeError | NameError | ImportError) -> tuple[str,
 
 
 def _did_you_mean(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return (
-        f"; did you mean {close[0]!r}?"
-        if close
-        else (f" (known: {', '.join(sorted(known))})" if len(known) < 12 else "")
-    )
+    public = sorted(other for other in known if not other.startswith("_"))
+    close = difflib.get_close_matches(name, public, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f" (known: {', '.join(public)})" if 0 < len(public) < 12 else ""
 
 
 def _line_in(error: BaseException, file: str) -> int | None:
@@ -289,7 +294,7 @@ def _ordered(subscriptions: tuple[Subscription, ...]) -> tuple[Subscription, ...
 
 def _uses(module: Any, file: str) -> frozenset[str]:
     uses = getattr(module, "USES", ())
-    if isinstance(uses, str) or not all(isinstance(name, str) for name in uses):
+    if isinstance(uses, str) or not isinstance(uses, Collection) or not all(isinstance(name, str) for name in uses):
         raise PluginMistake('USES is a list of effects: USES = ["text"]', file, _line_of(file, "USES"))
     return frozenset(uses)
 

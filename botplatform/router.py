@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,16 @@ class Router:
             if handler.name not in found:
                 found[handler.name] = _bind(handler, subscription, captured, event)
         return list(found.values())
+
+    def known(self, source: str) -> list[Subscription]:
+        """Every subscription to one source."""
+        return [subscription for _, subscription in self._subscribed if subscription.source == source]
+
+    def nearest(self, source: str, subject: str | None) -> str | None:
+        """The subscription to a source that looks most like the subject of an unmatched event: a slip of the pen?"""
+        summaries = [subscription.summary for subscription in self.known(source)]
+        close = difflib.get_close_matches(subject or "", summaries, n=1, cutoff=0.6)
+        return close[0] if close else None
 
     def explain(self, event: Event) -> Iterator[tuple[Handler, Subscription, str | None]]:
         """Every subscription with the reason why it does not take the event, None for those that do."""

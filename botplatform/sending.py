@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from botplatform.hosts.local.doors import recognized
 from botplatform.plugins import Plugins
 from botplatform.settings import Settings
 from botplatform.source import Raw
+from botplatform.sources.alexa.development import Authority
 from botplatform.sources.cloudevents import BATCH, STRUCTURED
 from botplatform.sources.mqtt.source import read as read_message
 from botplatform.sources.slack import signature
@@ -84,7 +87,11 @@ class Sender:
         # A request older than 150 s is refused: what was written down once has to be said now.
         request["request"]["timestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         fresh = codec.encode(request)
-        return self._post("alexa", "/alexa", fresh, alexa_authority(self._settings).sign(fresh))
+        return self._post("alexa", "/alexa", fresh, self._authority.sign(fresh))
+
+    @cached_property
+    def _authority(self) -> Authority:
+        return alexa_authority(self._settings)
 
     def _token(self) -> dict[str, str]:
         token = self._settings.events_token
@@ -115,6 +122,8 @@ class Sender:
         broker = Connection(
             self._mqtt_url, "botplatform-send", settings.mqtt_ca_file, settings.mqtt_cert_file, settings.mqtt_key_file
         )
+        # It complains of the connection it closed itself; what matters is raised.
+        logging.getLogger("paho.mqtt.client").setLevel(logging.CRITICAL)
         login = {"username": broker.username, "password": broker.password} if broker.username else None
         try:
             single(

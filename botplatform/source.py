@@ -102,7 +102,11 @@ def masked(event: Event, secrets: frozenset[str]) -> bytes:
     """The envelope as JSON with the values of all fields of these names, at any depth of `data`, masked."""
     if not secrets:
         return event.to_json()
-    return event.replace(data=_without(event.data, secrets), data_json=None).to_json()
+    try:
+        data = _without(event.data, secrets)
+    except RecursionError:
+        data = MASK  # nested deeper than we can look
+    return event.replace(data=data, data_json=None).to_json()
 
 
 def _without(value: Any, secrets: frozenset[str]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botplatform.patterns import compile
@@ -55,7 +56,7 @@ def subscribe(subscription: Subscription) -> Callable[[F], F]:
     line = _line_of_decorator()
 
     def mark(function: F) -> F:
-        if not callable(function):
+        if not isinstance(function, FunctionType):
             raise TypeError(f"{subscription.summary} decorates a {type(function).__name__}, not a function")
         placed = Subscription(**{**vars(subscription), "line": line})
         setattr(function, MARK, (placed, *subscriptions_of(function)))

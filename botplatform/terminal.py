@@ -27,7 +27,7 @@ def show_demo(root: Path, keep: Path | None, as_json: bool) -> int:
     """Play the demo and print a line a sample as it happens; returns the exit status."""
     from botplatform import demo
 
-    widths = (42, 34, 36, 40, 8)
+    widths = _widths()
     if not as_json:
         click.echo(click.style(_row(("sample", "handled by", "reply", "effects", "time"), widths), bold=True))
     wrong = count = 0
@@ -42,10 +42,18 @@ def show_demo(root: Path, keep: Path | None, as_json: bool) -> int:
     return 1 if wrong else 0
 
 
+def _widths() -> tuple[int, ...]:
+    """The widths of the demo's columns, for the terminal there is; a pipe gets wide ones."""
+    whole = shutil.get_terminal_size((180, 24)).columns
+    sample, time_ = 30, 7
+    rest = max(60, whole - sample - time_ - 8)
+    return sample, rest * 3 // 10, rest * 3 // 10, rest * 4 // 10, time_
+
+
 def _step(step: Step, widths: Sequence[int]) -> str:
     cells = (
-        step.file,
-        ", ".join(step.handlers) or "no handler",
+        step.file.partition(".")[0],
+        ", ".join(step.handlers) or "-",
         step.reply,
         "; ".join(step.effects),
         f"{step.seconds * 1000:.0f} ms",

@@ -223,7 +223,7 @@ def test_a_time_is_written_in_utc() -> None:
 
 def test_a_time_without_a_zone_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        happened(time=datetime(2026, 1, 5))  # noqa: DTZ001
+        happened(time=datetime(2026, 1, 5))
 
 
 def test_its_repr_names_it_and_shows_nothing_of_its_data() -> None:

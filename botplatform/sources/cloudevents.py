@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -14,6 +15,9 @@ from botplatform.subscription import F, Subscription, subscribe
 
 BATCH = "application/cloudevents-batch+json"
 STRUCTURED = "application/cloudevents+json"
+# RFC 7230, section 3.2.6: a quoted-string, and a quoted-pair in it.
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\Z')
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def event(type_: str | None = None, matching: Mapping[str, Any] | None = None) -> Callable[[F], F]:
@@ -56,9 +60,7 @@ def _structured(value: Any, batch: bool) -> Iterator[Event | Rejected]:
 def _binary(raw: Raw) -> Event:
     """An event whose attributes are headers (CloudEvents, "HTTP Protocol Binding" 3.1) and whose data is the body."""
     fields: dict[str, Any] = {
-        name.removeprefix("ce-"): unquote(value, errors="replace")
-        for name, value in raw.headers.items()
-        if name.startswith("ce-")
+        name.removeprefix("ce-"): _header_text(value) for name, value in raw.headers.items() if name.startswith("ce-")
     }
     if {"data", "data_base64"} & fields.keys():
         raise Rejected("data is no attribute", "ce-data")
@@ -72,6 +74,12 @@ def _binary(raw: Raw) -> Event:
     return event.replace(data=raw.body)
 
 
+def _header_text(value: str) -> str:
+    """An attribute as it was before it became a header (CloudEvents, "HTTP Protocol Binding" 3.1.3.2)."""
+    quoted = _QUOTED.match(value)
+    return unquote(_ESCAPED.sub(r"\1", quoted[1]) if quoted else value, errors="replace")
+
+
 def recognizes(value: Any) -> bool:
     """Whether a decoded value is an event in the common envelope, or a batch of them."""
     first = value[0] if isinstance(value, list) and value else value
@@ -80,7 +88,7 @@ def recognizes(value: Any) -> bool:
 
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
-    return f'@cloudevents.event("{event.type}")\ndef notice(event: Event, ctx: Context) -> None:\n    …'
+    return f'@cloudevents.event("{event.type}")\ndef notice(event: Event, ctx: Context) -> None:\n    ...'
 
 
 SOURCE = Source(

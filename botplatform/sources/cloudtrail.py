@@ -133,6 +133,8 @@ def _message(entry: Any, where: str) -> Any:
 def _event(record: Any, where: str) -> Event | Rejected:
     if not isinstance(record, dict):
         return Rejected(f"a CloudTrail record is an object, this is {type(record).__name__}", where)
+    if _is_of_a_trigger(record):
+        return Rejected(f"a record of {record['eventSource']}, not of CloudTrail", where)
     missing = [name for name in ("eventID", "eventSource", "eventName") if not _text(record, name)]
     if missing:
         return Rejected(f"no CloudTrail record: {', '.join(missing)} missing", where)
@@ -174,13 +176,18 @@ def recognizes(value: Any) -> bool:
 
 
 def _is_record(value: Any) -> bool:
-    return isinstance(value, dict) and "eventID" in value and "eventSource" in value
+    return isinstance(value, dict) and "eventID" in value and "eventSource" in value and not _is_of_a_trigger(value)
+
+
+def _is_of_a_trigger(record: dict[str, Any]) -> bool:
+    """Whether it is one of the "Records" of S3, SQS, Kinesis or DynamoDB, which Lambda names `aws:s3` and so on."""
+    return (_text(record, "eventSource") or "").startswith("aws:")
 
 
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
     name = event.data.get("eventName")
-    return f'@cloudtrail.event({{"eventName": ["{name}"]}})\ndef notice(event: Event, ctx: Context) -> None:\n    …'
+    return f'@cloudtrail.event({{"eventName": ["{name}"]}})\ndef notice(event: Event, ctx: Context) -> None:\n    ...'
 
 
 SOURCE = Source(

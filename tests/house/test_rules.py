@@ -45,6 +45,7 @@ SDK_ROOMS = {
     "paho": ("hosts.local", "sending"),
     "iotcore": ("hosts.local",),
     "ask_sdk_core": ("sources.alexa",),
+    "ask_sdk_runtime": ("sources.alexa",),
     "boto3": ("effects.text",),
     "botocore": ("effects.text",),
     "cryptography": ("sources.alexa",),

@@ -64,7 +64,8 @@ class EmbeddedBroker:
                 self._broker = iotcore.Broker(config_path=str(config)).start()
             except OSError as error:
                 raise BotplatformError(
-                    f"the broker cannot start: {error}; stop what listens there, or choose another port"
+                    f"the broker cannot start: {error}; stop what listens there, set MQTT_PORT to another port, "
+                    "or MQTT_URL to use that broker"
                 ) from error
             except RuntimeError as error:
                 raise BotplatformError(f"the broker cannot start: {error}") from error

@@ -64,8 +64,9 @@ class Clock:
 
     def _advance(self, subscription: Subscription, now: datetime) -> None:
         name, schedule = subscription.options["name"], subscription.options["schedule"]
-        last = self._last(name, now)
-        due = _due(schedule, last, now)
+        # With other times it is another schedule, which has missed nothing yet.
+        key = f"{name} {schedule.text} {schedule.timezone}"
+        due = _due(schedule, self._last(key, now), now)
         if not due:
             return
         missed = [tick for tick in due if (now - tick).total_seconds() > GRACE]
@@ -76,21 +77,21 @@ class Clock:
             logger.info("%s: %d ticks fell into a downtime and are left out", name, late - len(kept))
         for tick in [*kept, *due[late:]]:
             self._dispatcher.submit(to_event(name, tick), durable=True)
-        self._keep(name, due[-1])
+        self._keep(key, due[-1])
 
-    def _last(self, name: str, now: datetime) -> datetime:
+    def _last(self, key: str, now: datetime) -> datetime:
         """The last instant up to which this schedule was seen to; a new one begins now."""
-        if name not in self._position:
-            stored = self._dispatcher.store.read(StateKey(_NAMESPACE, name)).json
+        if key not in self._position:
+            stored = self._dispatcher.store.read(StateKey(_NAMESPACE, key)).json
             if stored is None:
-                self._keep(name, now)
+                self._keep(key, now)
             else:
-                self._position[name] = datetime.fromisoformat(codec.decode(stored))
-        return self._position[name]
+                self._position[key] = datetime.fromisoformat(codec.decode(stored))
+        return self._position[key]
 
-    def _keep(self, name: str, instant: datetime) -> None:
-        self._dispatcher.store.write({StateKey(_NAMESPACE, name): Write("put", codec.encode(instant.isoformat()))})
-        self._position[name] = instant
+    def _keep(self, key: str, instant: datetime) -> None:
+        self._dispatcher.store.write({StateKey(_NAMESPACE, key): Write("put", codec.encode(instant.isoformat()))})
+        self._position[key] = instant
 
 
 def _due(schedule: Schedule, last: datetime, now: datetime) -> list[datetime]:

@@ -19,15 +19,19 @@ _FILTERS = StateKey("@mqtt", "filters")
 
 
 class Devices:
-    """The platform's side of an MQTT connection; `broker` is what events name as their source."""
+    """The platform's side of an MQTT connection; `broker` is what events name as their source.
 
-    def __init__(self, connection: Connection, dispatcher: Dispatcher, broker: str) -> None:
+    `everything` subscribes to all topics, so that what nobody listens to is in the log too.
+    """
+
+    def __init__(self, connection: Connection, dispatcher: Dispatcher, broker: str, everything: bool) -> None:
         self._dispatcher = dispatcher
         self._store = dispatcher.store
         remembered = {int(key): tuple(codec.decode(value.json or b"")) for key, value in self._store.scan(_PACKETS, "")}
         self._deliveries = Deliveries(remembered, lambda: uuid.uuid4().hex)
         self._subscriptions: list[Subscription] = []
         self.broker = broker
+        self._everything = everything
         self.client = MqttClient(
             connection,
             self._receive,
@@ -40,9 +44,9 @@ class Devices:
         """Subscribe to what the loaded plugins listen to."""
         handlers = self._dispatcher.router.handlers.values()
         self._subscriptions = [s for handler in handlers for s in handler.subscriptions if s.source == "mqtt"]
-        filters: dict[str, int] = {}
+        filters: dict[str, int] = {"#": 1} if self._everything else {}
         for subscription in self._subscriptions:
-            if subscription.topic:
+            if subscription.topic and not self._everything:
                 name = subscription.topic.filter
                 filters[name] = max(filters.get(name, 0), subscription.options["qos"])
         self._store.write({_FILTERS: Write("put", codec.encode(sorted(filters)))})

@@ -18,6 +18,7 @@ from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
 from botplatform.hosts.local.task import Delivery, Result, Task, reply_of
 from botplatform.router import Router
+from botplatform.source import Source
 from botplatform.store import Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
 
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 THREADS = 16
 DEADLINE = 30.0
+
+
+# What it takes to explain an unmatched event is spent on so many kinds of them.
+EXPLAINED_LIMIT = 1000
 
 
 class Dispatcher:
@@ -48,7 +53,7 @@ class Dispatcher:
         self.stuck: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._active: dict[Work, Task] = {}
-        self._explained: set[tuple[str, str | None]] = set()
+        self._explained: dict[tuple[str, str, str | None], str] = {}
         self._lanes = Lanes(THREADS, "handlers")
 
     def submit(
@@ -136,14 +141,20 @@ class Dispatcher:
 
     def _unmatched(self, delivery: Delivery) -> None:
         event, source = delivery.event, delivery.source
-        known = [s for h in self.router.handlers.values() for s in h.subscriptions if s.source == source.name]
-        reply = source.unmatched(event, known)
+        reply = source.unmatched(event, self.router.known(source.name))
         if reply:
             delivery.results.append(Result("", "unmatched", reply))
         self.count("unmatched")
-        self.store.log.record(event, "unmatched", "no handler listens to it")
-        kind = (event.type, event.subject)
-        if len(self._explained) < 1000 and kind not in self._explained:
-            self._explained.add(kind)
-            logger.info("no handler for %s; one would be:\n%s", event, source.suggest(event))
+        self.store.log.record(event, "unmatched", self._why_unmatched(event, source))
         delivery.settle()
+
+    def _why_unmatched(self, event: Event, source: Source) -> str:
+        """The reason for the log, and, the first time, the handler one would write."""
+        kind = (source.name, event.type, event.subject)
+        if kind in self._explained or len(self._explained) >= EXPLAINED_LIMIT:
+            return self._explained.get(kind, "no handler listens to it")
+        nearest = self.router.nearest(source.name, event.subject)
+        reason = "no handler listens to it" + (f"; the nearest listens to {nearest}" if nearest else "")
+        self._explained[kind] = reason
+        logger.info("%s: %s; one would be:\n%s", event, reason, source.suggest(event))
+        return reason

@@ -64,11 +64,11 @@ class Doors:
     def post(self, raw: Raw, within: float = ACKNOWLEDGE_WITHIN) -> Receipt:
         """Take in records of any source that does not sign; raises Rejected when none of them is an event."""
         receipt, deliveries = Receipt(), []
-        source = self.source_of(raw)
+        source = self._source_of(raw)
         for event in source.normalize(raw):
             refused = event if isinstance(event, Rejected) else self._refused(event)
             if refused:
-                self.reject(source, refused)
+                self._reject(source.name, refused)
                 receipt.rejected.append(refused)
             elif isinstance(event, Event):
                 deliveries.append(self._dispatcher.submit(event))
@@ -78,19 +78,22 @@ class Doors:
             raise receipt.rejected[0]
         return receipt
 
-    def reject(self, source: Source, rejected: Rejected) -> None:
+    def _reject(self, source: str, rejected: Rejected) -> None:
         """Count and log a record that is no event."""
-        self._dispatcher.count(f"rejected from {source.name}")
-        self._dispatcher.store.log.reject(source.name, str(rejected))
+        self._dispatcher.count(f"rejected from {source}")
+        self._dispatcher.store.log.reject(source, str(rejected))
 
-    def source_of(self, raw: Raw) -> Source:
-        """The source some bytes are from; raises Rejected when no source recognizes them."""
-        return recognized(self._dispatcher.engine.sources, raw)
+    def _source_of(self, raw: Raw) -> Source:
+        try:
+            return recognized(self._dispatcher.engine.sources, raw)
+        except Rejected as unknown:
+            self._reject("an unknown source", unknown)
+            raise
 
     def _only(self, source: Source, raw: Raw) -> Event:
         event = next(source.normalize(raw))
         if isinstance(event, Rejected):
-            self.reject(source, event)
+            self._reject(source.name, event)
             raise event
         return event
 

@@ -63,7 +63,7 @@ def check_local(allowed_hosts: tuple[str, ...], token: str) -> Response | None:
     if host not in _LOOPBACK and host not in allowed_hosts:
         return _error(403, f"this is not for {host}: BOTPLATFORM_ALLOWED_HOSTS names further hosts")
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and origin not in (f"http://{request.host}", f"https://{request.host}"):
         return _error(403, f"not from a page of {origin}")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return _error(403, "not from a page of another site")
@@ -122,7 +122,13 @@ class HttpServer:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a burst is no news
         try:
             self._server = create_server(
-                app, host=host, port=port, threads=24, max_request_body_size=EVENTS_LIMIT + 1, ident="botplatform"
+                # What is too large is refused by the app, with a sentence; waitress counts the framing of chunks too.
+                app,
+                host=host,
+                port=port,
+                threads=24,
+                max_request_body_size=2 * EVENTS_LIMIT,
+                ident="botplatform",
             )
         except OSError as error:
             raise BotplatformError(

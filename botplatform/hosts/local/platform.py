@@ -89,8 +89,7 @@ class Platform:
 
         if self.broker:
             self.broker.start()
-        connection = self._connection()
-        self.devices = Devices(connection, self.dispatcher, self.broker.url if self.broker else connection.address)
+        self.devices = self._devices()
         self._serve_plugins()
         self.dispatcher.resume()
         self._performer.resume()
@@ -157,17 +156,21 @@ class Platform:
         if self.devices:
             self.devices.subscribe()
 
-    def _connection(self) -> Connection:
+    def _devices(self) -> Devices:
         settings = self.settings
-        return Connection(
-            # Our own client speaks MQTT 5, which has a port of its own on the embedded broker.
-            settings.mqtt_url or (self.broker.mqtt5_url if self.broker else ""),
-            ca_file=settings.mqtt_ca_file,
-            cert_file=settings.mqtt_cert_file,
-            key_file=settings.mqtt_key_file,
-            client_id=settings.mqtt_client_id or f"botplatform-{kept(settings.state / 'mqtt-client-id')[:12]}",
+        client_id = settings.mqtt_client_id or f"botplatform-{kept(settings.state / 'mqtt-client-id')[:12]}"
+        if self.broker:
+            # On a broker of our own a device with a mistaken topic can be seen; on another's that is not for us to ask.
+            return Devices(self.broker.connection(client_id), self.dispatcher, self.broker.url, everything=True)
+        connection = Connection(
+            settings.mqtt_url,
+            client_id,
+            settings.mqtt_ca_file,
+            settings.mqtt_cert_file,
+            settings.mqtt_key_file,
             version="3.1.1" if settings.mqtt_version == "3.1.1" else "5",
         )
+        return Devices(connection, self.dispatcher, connection.address, everything=False)
 
     def _masked(self, event: Event) -> bytes:
         """The envelope as the log may keep it."""

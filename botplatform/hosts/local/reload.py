@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from botplatform.errors import BotplatformError
+
 logger = logging.getLogger(__name__)
 
 Snapshot = frozenset[tuple[str, int, int]]
@@ -38,8 +40,14 @@ class Reloader:
             now = snapshot(self._folders)
             if now == before != self._loaded:
                 self._loaded = now
-                self._reload()
+                self._try_to_reload()
             before = now
+
+    def _try_to_reload(self) -> None:
+        try:
+            self._reload()
+        except BotplatformError as error:
+            logger.error("the plugins are not loaded anew: %s", error)
 
 
 def snapshot(folders: Sequence[Path]) -> Snapshot:

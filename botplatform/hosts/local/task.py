@@ -130,6 +130,7 @@ class Task:
         except StateUnavailable as error:
             self._unavailable(error)
             return
+        self._also = {}
         self._dispatcher.tell(self, Result(self.handler, "waiting"), over=False)
 
     def _handle(self, run: Run) -> Committed:
@@ -180,6 +181,7 @@ class Task:
             return self._unavailable(error)
         if not kept:
             return None  # it hung, and committed after all: its own thread says so
+        self._also = {}  # stored with it, and by the next attempt no longer true
         self._dispatcher.count("dead letters" if final else "tried again")
         status = "dead" if final else "waiting"
         # Nobody may be told what went wrong inside; the log knows.

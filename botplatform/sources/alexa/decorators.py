@@ -63,9 +63,14 @@ def mount(skill: Any) -> Callable[[Event], Reply | None]:
 
     def mounted_alexa_skill(event: Event) -> Reply | None:
         """Hand the request to the mounted skill."""
+        from ask_sdk_runtime.exceptions import DispatchException
+
         if not invoke:
             invoke.append(skill.lambda_handler())
-        answer = invoke[0](event.data, None)
+        try:
+            answer = invoke[0](event.data, None)
+        except DispatchException:  # what the SDK raises where the skill has no handler for a request
+            return None
         return Reply(native=codec.decode(codec.encode(answer))) if answer else None
 
     pattern = {"type": [{"prefix": "com.amazon.alexa."}]}

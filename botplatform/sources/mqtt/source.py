@@ -73,10 +73,13 @@ def read(value: Any) -> Message:
     topic, qos = value["topic"], value.get("qos", 0)
     if not isinstance(topic, str) or not topic or any(mark in topic for mark in "+#\0"):
         raise Rejected(f"{topic!r} is no topic to publish to", "topic")
-    if qos not in (0, 1, 2):
+    if type(qos) is not int or qos not in (0, 1, 2):
         raise Rejected(f"qos is {qos!r}, wanted 0, 1 or 2", "qos")
-    properties = tuple((str(k), str(v)) for k, v in (value.get("properties") or {}).items())
-    return Message(topic, _payload(value), qos, bool(value.get("retain")), False, 0, properties)
+    properties = value.get("properties") or {}
+    if not isinstance(properties, dict):
+        raise Rejected(f"properties is {type(properties).__name__}, wanted an object", "properties")
+    user_properties = tuple((name, str(text)) for name, text in properties.items())
+    return Message(topic, _payload(value), qos, bool(value.get("retain")), False, 0, user_properties)
 
 
 def _payload(value: dict[str, Any]) -> bytes:
@@ -101,9 +104,9 @@ def prepare(event: Event, subscription: Subscription) -> Event:
         if isinstance(event.data, bytes):
             return event
         return event.replace(data=event.data_json, data_json=None, datacontenttype="application/octet-stream")
-    if event.datacontenttype != JSON:
+    if isinstance(event.data, bytes):
         try:
-            codec.decode(event.data)
+            event = event.replace(data=codec.decode(event.data), datacontenttype=JSON)
         except Rejected as rejected:
             raise Rejected(f"the payload on {event.subject} is {rejected}") from None
     misfit = codec.misfit(event.data, options["schema"]) if options["schema"] else None
@@ -116,7 +119,7 @@ def suggest(event: Event) -> str:
     """The handler one would write for this event."""
     levels = (event.subject or "").split("/")
     template = "/".join([*levels[:1], "{name}", *levels[2:]]) if len(levels) > 1 else levels[0]
-    return f'@mqtt.topic("{template}")\ndef remember(event: Event, ctx: Context) -> None:\n    …'
+    return f'@mqtt.topic("{template}")\ndef remember(event: Event, ctx: Context) -> None:\n    ...'
 
 
 SOURCE = Source(

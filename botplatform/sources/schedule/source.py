@@ -45,7 +45,10 @@ def _instant(text: Any) -> datetime:
         raise Rejected(f"{text!r} is no ISO 8601 time", "time") from None
     if instant.tzinfo is None:
         raise Rejected(f"{text!r} has no time zone: end it with Z", "time")
-    return instant
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise Rejected(f"{text!r} is out of the range of years, 1 to 9999", "time") from None
 
 
 def recognizes(value: Any) -> bool:
@@ -57,7 +60,7 @@ def suggest(event: Event) -> str:
     """The handler one would write for this event."""
     function = (event.subject or "tick").rpartition(".")[2]
     decorator = '@schedule.on("cron(0 7 * * ? *)", timezone="Europe/Berlin")'
-    return f"{decorator}\ndef {function}(event: Event, ctx: Context) -> None:\n    …"
+    return f"{decorator}\ndef {function}(event: Event, ctx: Context) -> None:\n    ..."
 
 
 SOURCE = Source(

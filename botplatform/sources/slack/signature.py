@@ -9,6 +9,8 @@ from botplatform.errors import Unauthorized
 
 # Slack API, "Verifying requests from Slack": older than five minutes may be a replay.
 TOLERANCE = 300
+# Seconds since 1970 have ten digits for a long time; a number of thousands is no time, and cannot be computed with.
+_DIGITS = 12
 _HEADERS = ("x-slack-request-timestamp", "x-slack-signature")
 
 
@@ -20,8 +22,8 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) 
     for name, value in zip(_HEADERS, (timestamp, signature), strict=True):
         if not value:
             raise Unauthorized(f"the header {name} is missing")
-    if not (timestamp.isascii() and timestamp.isdigit()):
-        raise Unauthorized("the header x-slack-request-timestamp is no number")
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _DIGITS):
+        raise Unauthorized("the header x-slack-request-timestamp is no time in seconds")
     if abs(now.timestamp() - int(timestamp)) > TOLERANCE:
         raise Unauthorized(
             f"the request was signed {abs(now.timestamp() - int(timestamp)):.0f} s from now, 300 are allowed"

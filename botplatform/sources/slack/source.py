@@ -20,6 +20,7 @@ REPLY_WITHIN = 2.5
 _INTERACTIONS = {
     "block_actions",
     "block_suggestion",
+    "dialog_cancellation",
     "dialog_submission",
     "dialog_suggestion",
     "interactive_message",
@@ -29,6 +30,7 @@ _INTERACTIONS = {
     "view_submission",
     "workflow_step_edit",
 }
+_SENDER = {"team_id", "team", "api_app_id", "token"}
 
 
 def normalize(raw: Raw) -> Iterator[Event | Rejected]:
@@ -102,6 +104,9 @@ def _kind(payload: dict[str, Any]) -> tuple[str, str | None, str | None]:
         return "ssl_check", None, None
     if not isinstance(type_, str) or not type_:
         raise Rejected("no Slack payload: it has neither a type nor a command")
+    # Types that Slack may add say at least whose they are.
+    if type_ not in _INTERACTIONS and not _SENDER & payload.keys():
+        raise Rejected(f"no Slack payload: its type is {type_!r} and it names no team, app or token", "type")
     return type_, _subject(payload), user
 
 

@@ -90,7 +90,8 @@ def _apply(connection: sqlite3.Connection, change: Change[Any], future: Future[A
             raise sqlite3.OperationalError(str(error)) from error  # SQLite gave up the whole transaction
         connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
-        reason = unavailable(error) if isinstance(error, sqlite3.Error) else error
+        ours = isinstance(error, sqlite3.IntegrityError)  # a bug
+        reason = unavailable(error) if isinstance(error, sqlite3.Error) and not ours else error
         return lambda: future.set_exception(reason)
     connection.execute("RELEASE change")
     return lambda: future.set_result(result)
@@ -105,9 +106,11 @@ def unavailable(error: sqlite3.Error) -> StateUnavailable:
     return StateUnavailable(f"the state cannot be used: {text}")
 
 
+_CHOOSE = "make the state folder writable, or choose another with BOTPLATFORM_STATE"
 _ADVICE = {
     "disk is full": "make room on its disk",
-    "readonly": "make the state folder writable, or choose another with BOTPLATFORM_STATE",
+    "readonly": _CHOOSE,
+    "unable to open": _CHOOSE,
     "disk I/O error": "look at the disk",
     "locked": "another program holds the file",
     "malformed": "the file is damaged: move it away, or restore a copy",

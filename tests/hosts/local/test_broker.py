@@ -151,7 +151,7 @@ def test_a_port_in_use_is_said_in_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         broker = EmbeddedBroker(number)
-        with pytest.raises(BotplatformError, match=f"127.0.0.1:{number}.*in use.*choose another port"):
+        with pytest.raises(BotplatformError, match=f"127.0.0.1:{number}.*in use.*MQTT_PORT"):
             broker.start()
 
 

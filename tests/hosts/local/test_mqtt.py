@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -81,17 +82,17 @@ def test_an_acknowledgement_for_an_earlier_connection_does_nothing(mosquitto: Mo
     connection = Connection(mosquitto.url, client_id="c")
     received = Received()
     client = connect(connection, received, {"door": 1})
-    mosquitto.publish("door", "open")
-    _, late = received.next()
+    mosquitto.publish("door", "open", "shut")
+    (_, early), (_, late) = received.next(), received.next()
     mosquitto.stop()
-    late()
+    early()
     mosquitto.start()
-    received.next()
+    received.messages(2)
     late()
     client.stop()
     connect(connection, received)
 
-    assert received.payloads(1) == [b"open"]
+    assert received.payloads(2) == [b"open", b"shut"]
 
 
 @pytest.mark.parametrize("error", [StateUnavailable("the disk is full"), ValueError("a bug")], ids=["foreseen", "bug"])
@@ -436,6 +437,23 @@ def test_stopping_needs_no_connection() -> None:
     client.stop()
 
     assert not client.connected
+
+
+def test_stopping_while_it_connects_takes_leave_of_the_broker(certificates: Certificates) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificates.server)
+    with socket.create_server((HOST, 0)) as listener:
+        url = f"mqtts://{HOST}:{listener.getsockname()[1]}"
+        client = MqttClient(Connection(url, client_id="c", ca_file=str(certificates.ca)), ignore)
+        client.start()
+        accepted, _ = listener.accept()
+        stopping = Thread(target=client.stop)
+        stopping.start()
+        with tls.wrap_socket(accepted, server_side=True) as connection:
+            sent = b"".join(iter(lambda: connection.recv(1000), b""))
+        stopping.join()
+
+    assert sent.endswith(b"\xe0\x00"), "that is DISCONNECT"
 
 
 def test_the_wait_grows_to_a_minute_and_differs_among_clients() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,18 @@ def test_a_missing_certificate_file_is_said_in_a_sentence(tmp_path: Path) -> Non
     connection = Connection("mqtts://broker.example", client_id="c", ca_file=str(missing))
     with pytest.raises(InvalidSettings, match=f"cannot be read from {missing}"):
         connection.tls()
+
+
+def test_tls_is_1_2_at_least_and_checks_certificate_and_host_name() -> None:
+    tls = Connection("mqtts://broker.example", client_id="c").tls()
+
+    assert tls is not None
+    assert (tls.minimum_version, tls.verify_mode, tls.check_hostname) == (
+        ssl.TLSVersion.TLSv1_2,
+        ssl.CERT_REQUIRED,
+        True,
+    )
+
+
+def test_without_mqtts_there_is_no_tls() -> None:
+    assert Connection("mqtt://broker.example", client_id="c").tls() is None

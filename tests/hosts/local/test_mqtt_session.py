@@ -65,11 +65,12 @@ def test_a_packet_id_in_use_again_is_not_confirmed_for_the_earlier_message() -> 
 
 def test_it_is_worth_asking_only_when_something_left_and_no_answer_is_awaited() -> None:
     window = Acknowledgements()
-    [receipt] = receive(window, 1)
+    first, second = receive(window, 1, 2)
     worth = [window.worth_asking]
-    done(window, receipt)
+    done(window, first)
     worth.append(window.worth_asking)
     window.asked()
+    done(window, second)
     worth.append(window.worth_asking)
 
     assert worth == [False, True, False]

@@ -1,0 +1,151 @@
+"""How fast do MQTT messages become durable state, each acknowledged after its commit?"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from benchmarks import mosquitto
+from benchmarks.measure import Contender, Figures, Race, Wrong
+from benchmarks.platforms import running
+from botplatform import codec
+from botplatform.hosts.local.platform import Platform
+from botplatform.store import StateKey
+
+MESSAGES = 5000
+SENSORS = 100
+PLUGINS = Path(__file__).parent / "plugins"
+PAYLOAD = b'{"celsius": 21.5}'
+COUNTER = StateKey("reading_counter", "readings")
+TITLE = f"mqtt_durable: {MESSAGES:,} messages of QoS 1 that wait in Mosquitto"
+_WITHIN = 120.0
+
+
+def races() -> Iterator[Race]:
+    """One race: the messages wait in the broker, and the clock runs from connecting until the last is dealt with."""
+    if mosquitto.binary() is None:
+        yield Race(TITLE, [], {"everything": "mosquitto is not installed"})
+        return
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        port = stack.enter_context(mosquitto.broker(folder))
+        us = stack.enter_context(running(folder / "state", PLUGINS, MQTT_URL=f"mqtt://{mosquitto.HOST}:{port}"))
+        table = stack.enter_context(closing(_Table(folder / "peer.db")))
+        empty, committing = _Subscriber(port, "empty", lambda _: None), _Subscriber(port, "committing", table.insert)
+        yield Race(
+            TITLE,
+            [
+                Contender("paho", empty.measure, "with an empty callback; nothing is kept"),
+                Contender("paho, a commit each", partial(_committed, committing, table), "SQLite (FULL), then the ack"),
+                Contender("the platform", partial(_handled, us, port, SENSORS), f"{SENSORS} topics, each in its order"),
+                Contender("the platform, one topic", partial(_handled, us, port, 1), "so one message after the other"),
+            ],
+        )
+
+
+class _Subscriber:
+    """A paho client with a persistent session, which acknowledges a message when `handle` returned."""
+
+    def __init__(self, port: int, name: str, handle: Callable[[bytes], object]) -> None:
+        self._port = port
+        self._topic = f"{name}/{{}}/temperature"
+        self._handle = handle
+        self._handled = 0
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False, manual_ack=True)
+        self._client.on_connect = lambda client, *_: client.subscribe(self._topic.format("+"), qos=1)
+        self._client.on_subscribe = lambda client, *_: client.disconnect()
+        self._client.on_message = self._receive
+        self._client.connect(mosquitto.HOST, port)
+        self._client.loop_forever()
+
+    def measure(self) -> Figures:
+        """Let messages gather while we are away, then take them in; the broker must have none left."""
+        mosquitto.publish(self._port, _topics(self._topic, SENSORS), PAYLOAD)
+        self._client.on_connect = None
+        self._handled = 0
+        began = time.perf_counter()
+        self._client.reconnect()
+        while self._handled < MESSAGES and self._client.loop() == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            pass
+        seconds = time.perf_counter() - began
+        self._client.disconnect()
+        self._client.loop_forever()
+        _expect(self._handled, MESSAGES)
+        return {"messages/s": MESSAGES / seconds}
+
+    def _receive(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        self._handle(bytes(message.payload))
+        client.ack(message.mid, message.qos)
+        self._handled += 1
+
+
+class _Table:
+    """A row for each message, committed on its own."""
+
+    def __init__(self, file: Path) -> None:
+        self._database = sqlite3.connect(file, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.execute("CREATE TABLE readings (number INTEGER PRIMARY KEY, payload BLOB)")
+
+    def insert(self, payload: bytes) -> None:
+        """Return once the row is on disk."""
+        self._database.execute("INSERT INTO readings (payload) VALUES (?)", (payload,))
+
+    def count(self) -> int:
+        """How many rows there are."""
+        count: int = self._database.execute("SELECT count(*) FROM readings").fetchone()[0]
+        return count
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+def _committed(subscriber: _Subscriber, table: _Table) -> Figures:
+    before = table.count()
+    figures = subscriber.measure()
+    _expect(table.count() - before, MESSAGES)
+    return figures
+
+
+def _handled(us: Platform, port: int, sensors: int) -> Figures:
+    """Let messages gather while the platform is away; what it counts at the end is what was sent in all rounds."""
+    assert us.devices
+    client = us.devices.client
+    wanted = _counted(us) + MESSAGES
+    client.stop()
+    mosquitto.publish(port, _topics("sensors/{}/temperature", sensors), PAYLOAD)
+    began = time.perf_counter()
+    client.start()
+    while _counted(us) < wanted and time.perf_counter() - began < _WITHIN:
+        time.sleep(0.005)
+    seconds = time.perf_counter() - began
+    # A message that was acknowledged too late, or not at all, would come again now.
+    client.stop()
+    client.start()
+    while us.busy() or not client.connected:
+        time.sleep(0.005)
+    _expect(_counted(us), wanted)
+    return {"messages/s": MESSAGES / seconds}
+
+
+def _counted(us: Platform) -> int:
+    return int(codec.decode(us.store.read(COUNTER).json or b"0"))
+
+
+def _topics(template: str, sensors: int) -> list[str]:
+    return [template.format(number % sensors) for number in range(MESSAGES)]
+
+
+def _expect(found: int, wanted: int) -> None:
+    if found != wanted:
+        raise Wrong(f"{wanted} messages were sent and {found} are in the state")

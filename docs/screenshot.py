@@ -1,0 +1,90 @@
+"""Makes docs/console.png: starts a platform with the sample plugins, lets things happen to it, and takes a picture.
+
+Run by hand: `python docs/screenshot.py [file [width height [light|dark]]]`. It needs Playwright and a chromium on PATH.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from botplatform.hosts.local.platform import Platform
+from botplatform.sending import Sender
+from botplatform.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+HAPPENED = (
+    "mqtt/kitchen-temperature.json",
+    "slack/mention.json",
+    "cloudtrail/alice-signs-in.json",
+    "mqtt/front-door-reports.json",
+    "schedule/morning-digest.json",
+    "cloudevents/order-created.json",
+    "mqtt/attic-too-hot.json",
+    "cloudtrail/root-signs-in.json",
+    "mqtt/washing-machine.json",
+    "mqtt/attic-still-too-hot.json",
+)
+CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def main(file: str = "docs/console.png", width: str = "1280", height: str = "800", scheme: str = "light") -> None:
+    """Take the picture; `file` is relative to the repository."""
+    with tempfile.TemporaryDirectory() as state:
+        recipients = "owner=+15550100"
+        mapping = {"BOTPLATFORM_STATE": state, "BOTPLATFORM_PORT": "0", "MQTT_PORT": "0"}
+        settings = Settings.read({**mapping, "BOTPLATFORM_RECIPIENTS": recipients})
+        platform = Platform(settings, [ROOT / "plugins"], entry_points=False)
+        platform.start()
+        try:
+            _happen(platform, settings)
+            _picture(platform.url, ROOT / file, int(width), int(height), scheme)
+        finally:
+            platform.stop()
+
+
+def _happen(platform: Platform, settings: Settings) -> None:
+    """Send some of the samples, one after the other."""
+    sender = Sender(settings, platform.url, platform.mqtt_url)
+    while not (platform.devices and platform.devices.client.connected):
+        time.sleep(0.05)
+    for number, name in enumerate(HAPPENED, 1):
+        sender.send(ROOT / "events" / name)
+        while len(platform.store.log.events()) < number or platform.busy():
+            time.sleep(0.05)
+        time.sleep(0.7)  # in life, too, not all of it happens in the same second
+
+
+def _picture(url: str, file: Path, width: int, height: int, scheme: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
+        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+        page.goto(f"{url}/console/")
+        _talk(page)
+        page.screenshot(path=file)
+        browser.close()
+
+
+def _talk(page: Page) -> None:
+    """Speak in the boxes of the console, and wait until all of it is shown."""
+    for typed in ("/temp kitchen", "/lock front door"):
+        page.fill("#speak-slack [name=text]", typed)
+        page.press("#speak-slack [name=text]", "Enter")
+        page.wait_for_function("!document.querySelector('#speak-slack .chat').innerText.includes('…')")
+    page.wait_for_timeout(1500)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

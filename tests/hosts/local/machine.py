@@ -1,0 +1,74 @@
+"""A local host without doors: dispatcher, performer and recorder on one folder, and an outside world that is a list."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from botplatform import Event
+from botplatform.effect import Effect
+from botplatform.engine import Engine
+from botplatform.hosts.local.dispatch import Dispatcher
+from botplatform.hosts.local.performer import Performer
+from botplatform.hosts.local.recorder import Recorder
+from botplatform.hosts.local.task import Delivery
+from botplatform.plugins import Plugins
+from botplatform.router import Handler, Router
+from botplatform.stores.sqlite import SqliteStore
+
+PATIENCE = 20.0
+
+
+class Machine:
+    """Handles events with `handlers`; retries follow at once."""
+
+    def __init__(
+        self, folder: Path, *handlers: Handler, deadline: float = 30.0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.outside: list[tuple[str, Mapping[str, Any]]] = []
+        self.store = SqliteStore(folder / "state.db", clock)
+        self.performer = Performer(self.store)
+        self.performer.effects = {name: self._effect(name) for name in ("text", "slack")}
+        self.recorder = Recorder(folder / "running.bin", self.store, clock())
+        engine = Engine(self.store, Plugins().sources, clock)
+        self.dispatcher = Dispatcher(engine, self.store, self.performer, self.recorder, deadline)
+        self.dispatcher.router = Router(handlers)
+        for part in (self.performer, self.dispatcher):
+            part.backoff = lambda attempts: 0.001 * attempts
+            part.pause = 0.01
+
+    def resume(self) -> None:
+        """Go on with what the last machine on this folder left."""
+        self.dispatcher.resume()
+        self.performer.resume()
+
+    def handle(self, *events: Event) -> list[Delivery]:
+        """Hand events over and return when all are settled."""
+        deliveries = [self.dispatcher.submit(event) for event in events]
+        for delivery in deliveries:
+            assert delivery.settled.wait(PATIENCE)
+        return deliveries
+
+    def stop(self, timeout: float = PATIENCE) -> None:
+        """Leave the folder to the next machine."""
+        self.dispatcher.stop(timeout)
+        self.performer.stop(timeout)
+        self.store.close()
+        self.recorder.close()
+
+    def _effect(self, name: str) -> Effect:
+        def perform(arguments: Mapping[str, Any], _: str) -> Mapping[str, Any]:
+            self.outside.append((name, arguments))
+            return {}
+
+        return Effect(name, perform, "a list")
+
+
+def eventually(condition: Callable[[], Any]) -> None:
+    """Wait until something is so; fails when it never is."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never was so"
+        time.sleep(0.002)
