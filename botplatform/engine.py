@@ -89,7 +89,7 @@ class Engine:
         except (Failed, Conflict, StateUnavailable):
             raise
         except Retry as asked:
-            raise Failed(str(asked), after=asked.after) from None
+            raise Failed(str(asked), after=asked.after) from asked
         except (Exception, SystemExit) as bug:
             # The one broad except of the house: a plugin's bug is its own, and must not reach anything else. Some show
             # only at the commit, as a reply that is no JSON, or a number added to a text.
@@ -104,7 +104,7 @@ class Engine:
             reply = self._call(event, match, unit)
         except Rejected as rejected:
             if run.answered:
-                raise Failed(str(rejected), final=True) from None
+                raise Failed(str(rejected), final=True) from rejected
             # Somebody waits: what they got wrong is the answer, and nothing else of the run counts.
             unit, reply = Unit(self.store, match.handler.plugin, self.clock()), Reply(_sentence(rejected))
         outcome = Outcome(

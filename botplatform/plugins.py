@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
-import difflib
 import importlib.metadata
 import importlib.util
 import inspect
 import re
 import sys
-import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +16,7 @@ from typing import Any
 
 import pluggy
 
-from botplatform import effects, hookspecs, sources, stores
+from botplatform import effects, hookspecs, mistakes, sources, stores
 from botplatform.effect import Effect, Host
 from botplatform.errors import PluginMistake, Rejected
 from botplatform.router import Handler
@@ -109,8 +106,7 @@ class Plugins:
             _ = self.sources, self.effects({})
         except Exception as error:
             self.manager.unregister(name=plugin.name)
-            reason = str(error) if isinstance(error, pluggy.PluginValidationError) else _sentence(error)
-            raise PluginMistake(reason.replace("\n", " "), plugin.file, _line_in(error, plugin.file)) from error
+            raise PluginMistake(mistakes.sentence(error), plugin.file, mistakes.line_in(error, plugin.file)) from error
         self.loaded[plugin.name] = plugin
 
     def _restore(self, plugin: Plugin) -> None:
@@ -127,12 +123,12 @@ class Plugins:
         claims = {s.exclusive: h for h in self.handlers for s in h.subscriptions if s.exclusive}
         for handler in plugin.handlers:
             for subscription in handler.subscriptions:
-                if subscription.exclusive is None:
-                    continue
-                other = claims.setdefault(subscription.exclusive, handler)
-                if other is not handler or handler.subscriptions.count(subscription) > 1:
+                if subscription.exclusive in claims:
+                    other = claims[subscription.exclusive]
                     reason = f"{subscription.exclusive} is answered by {other.name} already ({other.file}:{other.line})"
                     raise PluginMistake(reason, plugin.file, subscription.line)
+                if subscription.exclusive:
+                    claims[subscription.exclusive] = handler
 
     def _drop_unknown_effects(self, previous: Plugins | None) -> None:
         """Unload plugins that declare effects nobody performs: known only now that all plugins are there."""
@@ -140,8 +136,8 @@ class Plugins:
         for name, plugin in list(self.loaded.items()):
             unknown = sorted({effect for handler in plugin.handlers for effect in handler.uses} - known)
             if unknown:
-                reason = f"USES names an unknown effect {unknown[0]!r}{_did_you_mean(unknown[0], known)}"
-                self.mistakes.append(PluginMistake(reason, plugin.file, _line_of(plugin.file, "USES")))
+                reason = f"USES names an unknown effect {unknown[0]!r}{mistakes.did_you_mean(unknown[0], known)}"
+                self.mistakes.append(PluginMistake(reason, plugin.file, mistakes.line_of(plugin.file, "USES")))
                 self.manager.unregister(name=name)
                 del self.loaded[name]
                 if previous and name in previous.loaded:
@@ -224,64 +220,17 @@ def _imported(load: Callable[[], Any], file: str) -> Any:
     except SyntaxError as error:
         raise PluginMistake(f"{error.msg}: {(error.text or '').strip()}", file, error.lineno) from error
     except (Exception, SystemExit) as error:
-        raise PluginMistake(_sentence(error), file, _line_in(error, file)) from error
-
-
-def _sentence(error: BaseException) -> str:
-    """What went wrong, and the name that was probably meant."""
-    hint = ""
-    if isinstance(error, AttributeError | NameError | ImportError) and error.name:
-        hint = _did_you_mean(*_alternatives(error))
-    if isinstance(error, Rejected | ValueError):
-        return str(error)
-    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
-        return f"{error.obj.__name__.rpartition('.')[2]} has no {error.name!r}{hint}"
-    if isinstance(error, ModuleNotFoundError):
-        return f"cannot import {error.name!r}: it is not installed, or misspelt"
-    if isinstance(error, SystemExit):
-        return "it exits when it is imported"
-    return f"{type(error).__name__}: {error}{hint}"
-
-
-def _alternatives(error: AttributeError | NameError | ImportError) -> tuple[str, list[str]]:
-    """The name that was not found, and those that were there."""
-    if isinstance(error, AttributeError):
-        return error.name or "", dir(error.obj)
-    if isinstance(error, ImportError):
-        wanted = re.findall(r"name '(\w+)'", str(error))
-        return "".join(wanted[:1]), dir(sys.modules.get(error.name or ""))
-    return error.name or "", [*dir(sys.modules["botplatform"]), *dir(builtins)]
-
-
-def _did_you_mean(name: str, known: Collection[str]) -> str:
-    public = sorted(other for other in known if not other.startswith("_"))
-    close = difflib.get_close_matches(name, public, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f" (known: {', '.join(public)})" if 0 < len(public) < 12 else ""
-
-
-def _line_in(error: BaseException, file: str) -> int | None:
-    """The last line of the plugin's own file that the error passed through."""
-    name = Path(file).name
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).name == name]
-    return lines[-1] if lines else None
-
-
-def _line_of(file: str, name: str) -> int | None:
-    """The line that begins with a name."""
-    try:
-        lines = Path(file).read_text().splitlines()
-    except OSError:
-        return None
-    return next((number for number, line in enumerate(lines, 1) if line.startswith(name)), None)
+        raise PluginMistake(mistakes.sentence(error), file, mistakes.line_in(error, file)) from error
 
 
 def _handlers(plugin: str, module: Any, file: str) -> Iterator[Handler]:
     """The handlers a module defines; those it merely imports belong to where they come from."""
     uses = _uses(module, file)
+    found: list[Any] = []
     for name, function in vars(module).items():
-        if subscriptions_of(function) and _belongs_to(function, module):
+        # A handler may have a second name: it is still one handler.
+        if subscriptions_of(function) and _belongs_to(function, module) and function not in found:
+            found.append(function)
             line = function.__code__.co_firstlineno
             arguments = _arguments(name, function, file, line)
             subscriptions = tuple(reversed(_ordered(subscriptions_of(function))))
@@ -295,7 +244,7 @@ def _ordered(subscriptions: tuple[Subscription, ...]) -> tuple[Subscription, ...
 def _uses(module: Any, file: str) -> frozenset[str]:
     uses = getattr(module, "USES", ())
     if isinstance(uses, str) or not isinstance(uses, Collection) or not all(isinstance(name, str) for name in uses):
-        raise PluginMistake('USES is a list of effects: USES = ["text"]', file, _line_of(file, "USES"))
+        raise PluginMistake('USES is a list of effects: USES = ["text"]', file, mistakes.line_of(file, "USES"))
     return frozenset(uses)
 
 

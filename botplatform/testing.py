@@ -204,7 +204,7 @@ class Alexa:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
 
-    def intent(self, name: str, session: Mapping[str, Any] | None = None, **slots: str) -> Reply | None:
+    def intent(self, name: str, /, session: Mapping[str, Any] | None = None, **slots: str) -> Reply | None:
         """Say something that Alexa takes for an intent: `intent("TemperatureIntent", room="kitchen")`."""
         from botplatform.hosts.local import simulate
 

@@ -134,7 +134,7 @@ def test_settings_do_not_change_with_the_mapping_they_came_from() -> None:
 
 
 def test_the_example_in_the_repository_is_up_to_date() -> None:
-    assert (ROOT / ".env.example").read_text() == f"{example()}\n"
+    assert (ROOT / ".env.example").read_text() == example()
 
 
 def test_the_example_is_as_if_nothing_were_set() -> None:

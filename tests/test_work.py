@@ -217,7 +217,11 @@ def test_a_long_text_makes_room_for_the_number_that_was_suppressed(store: Sqlite
 
 
 def emitted(store: SqliteStore, *events: Event, **options: Any) -> list[Event]:
-    effects = asked(store, lambda c: [c.emit(event) for event in events], **options)
+    def handle(ctx: Context) -> None:
+        for event in events:
+            ctx.emit(event)
+
+    effects = asked(store, handle, **options)
     return [Event.from_dict(effect.arguments["event"]) for effect in effects]
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botplatform import codec
 from botplatform.event import Event
 from botplatform.router import Handler
 from botplatform.subscription import Subscription
 
 if TYPE_CHECKING:
     from botplatform.hosts.local.platform import Platform
+
+# Characters of a record that fit beside its name.
+BRIEF = 120
 
 
 def status(platform: Platform) -> dict[str, Any]:
@@ -29,7 +33,9 @@ def status(platform: Platform) -> dict[str, Any]:
 
 def events(platform: Platform, after: int, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` log entries behind number `after`, newest first, with what they need to be understood."""
-    return [_listed(platform, entry) for entry in platform.store.log.events(after, limit, newest_first=True)]
+    log = platform.store.log
+    entries = (log.event(entry["number"]) for entry in log.events(after, limit, newest_first=True))
+    return [_listed(platform, entry) for entry in entries if entry]
 
 
 def event(platform: Platform, number: int) -> dict[str, Any] | None:
@@ -37,8 +43,8 @@ def event(platform: Platform, number: int) -> dict[str, Any] | None:
     entry = platform.store.log.event(number)
     if entry is None:
         return None
-    listed = _listed(platform, entry)
-    return {**listed, **_advice(platform, listed)} if entry["envelope"] and not entry["handlers"] else listed
+    whole = {**_listed(platform, entry), "envelope": entry["envelope"]}
+    return {**whole, **_advice(platform, whole)} if entry["envelope"] and not entry["handlers"] else whole
 
 
 def outbox(platform: Platform) -> dict[str, Any]:
@@ -86,10 +92,28 @@ def _listens(handler: Handler, subscription: Subscription, now: datetime) -> dic
 
 
 def _listed(platform: Platform, entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry with `kind`, the name of its source, and for an unmatched one a reason that says more."""
+    """The entry without its envelope, but with the name of its source (`kind`) and what it says (`brief`)."""
     kind = _kind(platform, entry)
-    unmatched = entry["verdict"] == "unmatched" and not entry["handlers"]
-    return {**entry, "kind": kind, "reason": _nobody(platform, kind) if unmatched else entry["reason"]}
+    shown = {name: value for name, value in entry.items() if name != "envelope"}
+    return {**shown, "kind": kind, "brief": _brief(kind, entry["envelope"])}
+
+
+# What was measured, typed or spoken: the part of a record that its type and subject do not tell.
+_SAID: dict[str, Callable[[Any], Any]] = {
+    "mqtt": lambda data: data.decode() if isinstance(data, bytes) else data,
+    "slack": lambda data: data["text"] if "command" in data else data["event"]["text"],
+    "alexa": lambda data: ", ".join(slot["value"] for slot in data["request"]["intent"]["slots"].values()),
+}
+
+
+def _brief(kind: str, envelope: dict[str, Any] | None) -> str:
+    if envelope is None or kind not in _SAID:
+        return ""
+    try:
+        said = _SAID[kind](Event.from_dict(envelope).data)
+        return (said if isinstance(said, str) else codec.encode(said).decode())[:BRIEF]
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        return ""  # a stranger's record may have any shape
 
 
 def _kind(platform: Platform, entry: dict[str, Any]) -> str:
@@ -97,19 +121,6 @@ def _kind(platform: Platform, entry: dict[str, Any]) -> str:
         return str(entry["source"])  # what was rejected is no event: the log names the source that rejected it
     attributes = {name: entry[name] for name in ("id", "source", "type", "subject")}
     return platform.dispatcher.engine.source_of(Event(**attributes)).name
-
-
-def _nobody(platform: Platform, kind: str) -> str:
-    """Why nobody took an event, in so few words that a list can show it; `router.explain` has all of them."""
-    handlers = platform.dispatcher.router.handlers.values()
-    count = sum(s.source == kind for handler in handlers for s in handler.subscriptions)
-    if not count:
-        return f"no plugin listens to {kind}"
-    return (
-        f"none of the {count} {kind} subscriptions takes it"
-        if count > 1
-        else f"the one {kind} subscription does not take it"
-    )
 
 
 def _advice(platform: Platform, entry: dict[str, Any]) -> dict[str, Any]:

@@ -13,35 +13,37 @@ from botplatform.errors import Rejected, Retry
 
 API = "https://slack.com/api/"
 _HOOKS = "hooks.slack.com"
-_TIMEOUT = 10
 _UNREACHABLE = (OSError, HTTPException)
 
 
-def effect(settings: Mapping[str, str]) -> Effect:
-    """The effect `slack`: arguments of `chat.postMessage`, or `response_url` and a message to answer with."""
+def effect(settings: Mapping[str, str], timeout: int = 10) -> Effect:
+    """The effect `slack`: arguments of `chat.postMessage`, or `response_url` and a message to answer with.
+
+    `timeout` is how many seconds Slack may take to answer.
+    """
     token = settings.get("SLACK_BOT_TOKEN", "")
     base_url = settings.get("SLACK_API_URL") or API
     connected = bool(token or settings.get("SLACK_SIGNING_SECRET"))
 
     def perform(arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         if "response_url" in arguments and connected:
-            return _respond(arguments, trusted=urlsplit(base_url).netloc)
+            return _respond(arguments, urlsplit(base_url).netloc, timeout)
         if token and "channel" in arguments:
-            return _post(token, base_url, arguments, key)
+            return _post({"token": token, "base_url": base_url, "timeout": timeout}, arguments, key)
         return {"via": "outbox"}
 
     return Effect("slack", perform, "Slack" if token else "the outbox")
 
 
-def _post(token: str, base_url: str, arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _post(api: Mapping[str, Any], arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     from slack_sdk import WebClient
     from slack_sdk.errors import SlackApiError
 
-    client = WebClient(token=token, base_url=base_url, timeout=_TIMEOUT)
     # The same id for every try: Slack shows a message with a client_msg_id it has seen only once.
     message = {**arguments, "client_msg_id": str(uuid.uuid5(uuid.NAMESPACE_URL, key))}
     try:
-        answer = client.chat_postMessage(**message)
+        # Not chat_postMessage(), which warns of every message that has blocks and no text.
+        answer = WebClient(**api).api_call("chat.postMessage", json=message)
     except SlackApiError as error:
         raise _by_cause(error.response.status_code, error.response.headers, error.response.get("error")) from error
     except _UNREACHABLE as error:
@@ -49,7 +51,7 @@ def _post(token: str, base_url: str, arguments: Mapping[str, Any], key: str) -> 
     return {"via": "slack", "ts": answer.get("ts")}
 
 
-def _respond(arguments: Mapping[str, Any], trusted: str) -> Mapping[str, Any]:
+def _respond(arguments: Mapping[str, Any], trusted: str, timeout: int) -> Mapping[str, Any]:
     from slack_sdk.webhook import WebhookClient
 
     url = urlsplit(arguments["response_url"])
@@ -58,7 +60,7 @@ def _respond(arguments: Mapping[str, Any], trusted: str) -> Mapping[str, Any]:
         raise Rejected(f"{url.netloc} is not where Slack takes answers")
     body = {name: value for name, value in arguments.items() if name != "response_url"}
     try:
-        answer = WebhookClient(arguments["response_url"], timeout=_TIMEOUT).send_dict(body)
+        answer = WebhookClient(arguments["response_url"], timeout=timeout).send_dict(body)
     except _UNREACHABLE as error:
         raise Retry(f"Slack cannot be reached: {error}") from error
     if answer.status_code != 200:

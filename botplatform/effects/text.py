@@ -72,6 +72,7 @@ def _to_outbox(arguments: Mapping[str, Any], recipients: Mapping[str, str]) -> M
 
 def _send(client: Any, arguments: Mapping[str, Any], recipients: Mapping[str, str]) -> Mapping[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     number = recipients.get(arguments["to"], arguments["to"])
     if not _E164.match(number):
@@ -80,7 +81,7 @@ def _send(client: Any, arguments: Mapping[str, Any], recipients: Mapping[str, st
         answer = client.publish(PhoneNumber=number, Message=arguments["body"])
     except ClientError as error:
         raise _by_cause(error) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise Retry(f"SNS cannot be reached: {error}") from error
     return {"via": "sns", "id": answer["MessageId"], "parts": parts(arguments["body"])}
 
@@ -90,7 +91,7 @@ def _by_cause(error: Any) -> Retry | Rejected:
     answer = error.response
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     reason = f"SNS: {answer.get('Error', {}).get('Message', error)}"
-    passing = status >= 500 or "Throttl" in answer.get("Error", {}).get("Code", "")
+    passing = status >= 500 or status == 429 or "Throttl" in answer.get("Error", {}).get("Code", "")
     return Retry(reason) if passing else Rejected(reason)
 
 

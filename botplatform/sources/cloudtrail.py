@@ -52,19 +52,22 @@ def normalize(raw: Raw) -> Iterator[Event | Rejected]:
         yield rejected
 
 
-def unpacked(body: bytes) -> bytes:
-    """The bytes, gunzipped where they are gzipped; raises Rejected for a damaged file, TooLarge for a huge one."""
+def unpacked(body: bytes, limit: int = UNPACKED_LIMIT) -> bytes:
+    """The bytes, gunzipped where they are gzipped; raises Rejected for a damaged file.
+
+    Raises TooLarge for one that unpacks to more than `limit` bytes, without unpacking the rest of it.
+    """
     if not body.startswith(_GZIP):
         return body
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
-            content = file.read(UNPACKED_LIMIT + 1)
+            content = file.read(limit + 1)
     except EOFError:
         raise Rejected("the gzip file ends too early: it was cut off, send it again") from None
     except (OSError, zlib.error) as error:
         raise Rejected(f"the gzip file is damaged: {error}") from None
-    if len(content) > UNPACKED_LIMIT:
-        raise TooLarge(f"the gzip file unpacks to more than {UNPACKED_LIMIT // 2**20} MiB")
+    if len(content) > limit:
+        raise TooLarge(f"the gzip file unpacks to more than {limit / 2**20:g} MiB")
     return content
 
 

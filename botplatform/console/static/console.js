@@ -18,7 +18,7 @@ function h(name, properties = {}, ...children) {
     else if (key in element && key !== "list") element[key] = value;
     else element.setAttribute(key, value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -43,6 +43,12 @@ function show(list, items, key, make) {
   for (const node of known.values()) node.remove();
 }
 
+/** The same, or a sentence where there are no items. */
+function showOr(sentence, list, items, key, make) {
+  if (items.length) show(list, items, key, make);
+  else show(list, [sentence], () => "", () => h("p", { className: "empty" }, sentence));
+}
+
 function fresh(node, name, item) {
   node.dataset.key = name;
   node.shows = JSON.stringify(item);
@@ -58,9 +64,9 @@ function time(unix, format = CLOCK) {
   return h("time", { dateTime: date.toISOString(), title: DATE.format(date) }, format.format(date));
 }
 
-/** Seconds in the unit people would use: 0.21 ms, 12 ms, 3.4 s. */
+/** Seconds in the unit people would use: 210 µs, 12 ms, 3.4 s. */
 function took(seconds) {
-  if (seconds < 0.01) return `${(seconds * 1000).toPrecision(2)} ms`;
+  if (seconds < 0.001) return `${Math.round(seconds * 1e6)} µs`;
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
 }
 
@@ -145,12 +151,12 @@ function eventRow(entry) {
 function named(entry) {
   if (entry.verdict === "rejected") return ["no event", ""];
   const byType = !entry.subject || ["cloudtrail", "cloudevents"].includes(entry.kind);
-  return byType ? [entry.type, entry.subject ?? ""] : [entry.subject, entry.type];
+  return byType ? [entry.type, entry.brief || entry.subject || ""] : [entry.subject, entry.brief || entry.type];
 }
 
 function outcomes(entry) {
   if (entry.verdict === "rejected") return [h("li", { className: "bad" }, `rejected: ${entry.reason}`)];
-  if (!entry.handlers.length && entry.verdict === "unmatched") return [h("li", { className: "warn" }, `no handler, because ${entry.reason}`)];
+  if (!entry.handlers.length && entry.verdict === "unmatched") return [h("li", { className: "warn" }, entry.reason)];
   const quiet = entry.handlers.filter(isQuiet).map((handler) => handler.handler);
   const loud = entry.handlers.filter((handler) => !isQuiet(handler));
   return [...loud.map(outcome), quiet.length && h("li", { className: "quiet" }, h("code", {}, quiet.join(", ")))].filter(Boolean);
@@ -260,9 +266,9 @@ function detailsOf(entry) {
 }
 
 function becameOf(entry) {
-  if (entry.verdict === "rejected") return [h("p", { className: "bad" }, `Rejected: ${entry.reason}`)];
+  if (entry.verdict === "rejected") return [h("p", { className: "bad" }, `rejected: ${entry.reason}`)];
   if (entry.handlers.length) return entry.handlers.map(handlerCard);
-  const why = h("p", { className: "warn" }, `No handler, because ${entry.reason}.`);
+  const why = h("p", { className: "warn" }, `${entry.reason}.`);
   return entry.suggestion ? [why, ...advice(entry)] : [why];
 }
 
@@ -319,9 +325,9 @@ details.addEventListener("close", () => {
 
 async function showOutbox() {
   const { text, slack, publish } = await ask("outbox");
-  show(find("#sent-texts"), conversations(text), (talk) => talk.number, conversation);
-  show(find("#sent-messages"), slack, (message) => message.number, slackMessage);
-  show(find("#sent-publishes"), publish, (message) => message.number, published);
+  showOr("No text was sent yet.", find("#sent-texts"), conversations(text), (talk) => talk.number, conversation);
+  showOr("No Slack message was posted yet.", find("#sent-messages"), slack, (message) => message.number, slackMessage);
+  showOr("Nothing was published yet.", find("#sent-publishes"), publish, (message) => message.number, published);
   for (const [tab, messages] of [["texts", text], ["messages", slack], ["publishes", publish]]) {
     find(`#tab-${tab}`).dataset.count = messages.length || "";
   }
@@ -371,16 +377,14 @@ async function showPlugins() {
   const listens = loaded.flatMap((plugin) => plugin.listens);
   live.due = Math.min(Date.now() / 1000 + 60, ...listens.map((one) => one.next ?? Infinity));
   find("#plugins-count").textContent = loaded.length || "";
-  const none = { empty: "No plugin is loaded." };
-  const items = [...mistakes.map((mistake) => ({ mistake })), ...(loaded.length ? loaded : [none])];
-  show(find("#plugins"), items, (item) => item.name ?? item.mistake ?? "none", pluginCard);
+  const cards = [...mistakes.map((mistake) => ({ mistake })), ...loaded];
+  showOr("No plugin is loaded.", find("#plugins"), cards, (card) => card.name ?? card.mistake, pluginCard);
   show(find("#commands"), listens.filter((one) => one.summary.startsWith("/")), (one) => one.summary, (one) => h("option", { value: one.summary.replace(/ ?\{.*/, " ") }, one.summary));
   showIntents(listens.filter((one) => one.intent), alexaOff);
 }
 
 function pluginCard(plugin) {
   if (plugin.mistake) return h("p", { className: "mistake", role: "alert" }, plugin.mistake);
-  if (plugin.empty) return h("p", { className: "empty" }, plugin.empty);
   return h("article", { className: "plugin" },
     h("h3", { title: plugin.file }, plugin.name),
     h("p", {}, plugin.summary),
@@ -402,7 +406,7 @@ function showIntents(declared, off) {
   show(select, choices, ([value]) => value, ([value, text]) => h("option", { value }, text));
   for (const control of find("#speak-alexa form").elements) control.disabled = Boolean(off);
   const chat = find("#speak-alexa .chat");
-  if (off && !chat.children.length) say(chat, "system", `This is off: ${off}.`);
+  if (off) chat.replaceChildren(h("li", { className: "system" }, `This is off: ${off}.`));
   showSlots();
 }
 
@@ -426,7 +430,7 @@ function speaks(name, spoken, answered) {
     event.preventDefault();
     const { body, shown } = spoken(form.elements);
     say(chat, "mine", shown);
-    const reply = say(chat, "reply", "…");
+    const reply = say(chat, "reply pending", "…");
     const lines = await post(name, body).then(answered, (error) => [error.answered ? error.message : "nobody answers", "failed"]);
     reply.textContent = lines[0];
     reply.parentElement.className = lines[1] ?? "reply";
@@ -526,7 +530,7 @@ function showStatus({ mqtt, destinations, uptime, counts }) {
     { name: "Up", value: lasting(uptime) },
   ];
   show(find("#status"), items, (item) => item.name, (item) => h("li", { data: { state: item.state ?? "" } }, h("span", {}, item.name), " ", h("b", {}, item.value)));
-  const counted = Object.entries(counts).filter(([, count]) => count > 0);
+  const counted = Object.entries(counts).filter(([, count]) => count > 0).sort(([name]) => (name === "events" ? -1 : 0));
   show(find("#counts"), counted, ([name]) => name, ([name, count]) => h("li", {}, h("b", {}, String(count)), ` ${name}`));
 }
 

@@ -48,7 +48,7 @@ class Dispatcher:
         self.performer = performer
         self.recorder = recorder
         self.deadline = deadline
-        self.backoff = backoff
+        self.backoff: Callable[[int], float] = backoff
         self.pause = 5.0
         self.stuck: Counter[str] = Counter()
         self._lock = threading.Lock()

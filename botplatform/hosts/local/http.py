@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -120,30 +120,38 @@ class HttpServer:
 
     def __init__(self, app: Callable[..., Any], host: str, port: int) -> None:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a burst is no news
-        try:
-            self._server = create_server(
-                # What is too large is refused by the app, with a sentence; waitress counts the framing of chunks too.
-                app,
-                host=host,
-                port=port,
-                threads=24,
-                max_request_body_size=2 * EVENTS_LIMIT,
-                ident="botplatform",
-            )
-        except OSError as error:
-            raise BotplatformError(
-                f"cannot listen on {host}:{port}: {error.strerror}; stop what listens there or set BOTPLATFORM_PORT"
-            ) from error
-        self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self._server.effective_port}"
-        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
+        listener = _listen(host, port)
+        # What is too large is refused by the app, with a sentence; waitress counts the framing of chunks too.
+        limit = 2 * EVENTS_LIMIT
+        self._server = create_server(
+            app, sockets=[listener], threads=24, max_request_body_size=limit, ident="botplatform"
+        )
+        self.url = f"http://{_ANY.get(host, host)}:{listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
         """Take no more requests, and let those under way finish."""
         self._server.task_dispatcher.shutdown(timeout=timeout)
-        self._server.close()
+        self._server.trigger.pull_trigger(self._close)
         self._thread.join(timeout)
 
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):  # closed while it waited for the next request
-            self._server.run()
+    def _close(self) -> None:
+        """Listen no more, and end each connection when all is sent: on the server's own thread, which ends then."""
+        for channel in self._server.active_channels.values():
+            channel.close_when_flushed = True
+        self._server.close()
+
+
+# Whoever listens on all addresses is at this one too.
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise BotplatformError(
+            f"cannot listen on {host}:{port}: {error.strerror}; stop what listens there or set BOTPLATFORM_PORT"
+        ) from error

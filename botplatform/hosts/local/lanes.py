@@ -164,7 +164,7 @@ class Lanes:
         self._finish(running.key, _guarded(running.job, running.job.abandon))
 
     def _pause(self) -> float:
-        """Seconds until the next timer; a running job's deadline may be overrun by a tenth of a second."""
+        """Seconds until the next look: a timer is kept to, a deadline may be overrun by up to a second."""
         due = self._timers[0][0] - time.monotonic() if self._timers else 60.0
         return max(0.001, min(due, 0.1 if self._running else 1.0))
 

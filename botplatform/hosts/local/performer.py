@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from botplatform.effect import Effect
 from botplatform.errors import Rejected, Retry, StateUnavailable
@@ -26,7 +26,7 @@ class Performer:
 
     def __init__(self, store: Store) -> None:
         self.effects: Mapping[str, Effect] = {}
-        self.backoff = backoff
+        self.backoff: Callable[[int], float] = backoff
         self.pause = 5.0
         self._store = store
         self._lanes = Lanes(THREADS, "effects")

@@ -201,13 +201,16 @@ def unmatched(event: Event, known: Sequence[Subscription]) -> Reply | None:
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
     decorator = {
-        "com.slack.command": f'command("{event.subject}")',
-        "com.slack.block_actions": f'action("{event.subject}")',
-        "com.slack.view_submission": f'view("{event.subject}")',
-        "com.slack.shortcut": f'shortcut("{event.subject}")',
-        "com.slack.message_action": f'shortcut("{event.subject}")',
-    }.get(event.type, f'event("{event.type.removeprefix("com.slack.event.")}")')
-    return f'@slack.{decorator}\ndef answer(event: Event, ctx: Context) -> Reply | str:\n    return "…"'
+        "com.slack.command": f'slack.command("{event.subject}")',
+        "com.slack.block_actions": f'slack.action("{event.subject}")',
+        "com.slack.view_submission": f'slack.view("{event.subject}")',
+        "com.slack.shortcut": f'slack.shortcut("{event.subject}")',
+        "com.slack.message_action": f'slack.shortcut("{event.subject}")',
+    }.get(event.type, f'cloudevents.event("{event.type}")')
+    if event.type.startswith("com.slack.event."):
+        bots = ", bots=True" if _text(event.data, "event", "bot_id") else ""
+        decorator = f'slack.event("{event.type.removeprefix("com.slack.event.")}"{bots})'
+    return f'@{decorator}\ndef answer(event: Event, ctx: Context) -> Reply | str:\n    return "…"'
 
 
 SOURCE = Source(

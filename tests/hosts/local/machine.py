@@ -64,11 +64,3 @@ class Machine:
             return {}
 
         return Effect(name, perform, "a list")
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    """Wait until something is so; fails when it never is."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it never was so"
-        time.sleep(0.002)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
-import threading
+import resource
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
@@ -23,6 +20,8 @@ from botplatform.hosts.local import simulate
 from botplatform.hosts.local.development import alexa_authority, slack_secret
 from botplatform.hosts.local.platform import Platform
 from botplatform.sources.slack import signature
+from tests.hosts.local.fake_slack import FakeSlack
+from tests.hosts.local.process import Process
 from tests.hosts.local.running import configured, from_alexa, from_slack, log, request, running, state, written
 from tests.mosquitto import eventually
 
@@ -186,6 +185,7 @@ NO_EVENT = {
     "half a character": b'{"type": "\\ud800"}',
     "an endless number": b'{"type": 1e999}',
 }
+NO_TEXT = {"bytes": b"\xff\xfe", "bytes in JSON": b'{"type": "\xff"}'}
 
 
 @pytest.mark.parametrize("body", NO_EVENT.values(), ids=NO_EVENT)
@@ -196,7 +196,7 @@ def test_what_slack_signed_and_is_no_event_gets_one_sentence(platform: Platform,
     assert platform.dispatcher.counts["rejected from slack"] == rejected + 1
 
 
-@pytest.mark.parametrize("body", [*NO_EVENT.values(), b"\xff\xfe", b'{"type": "\xff"}'], ids=[*NO_EVENT, "bytes", "text"])
+@pytest.mark.parametrize("body", [*NO_EVENT.values(), *NO_TEXT.values()], ids=[*NO_EVENT, *NO_TEXT])
 def test_what_is_no_event_gets_one_sentence_and_a_place_in_the_log(platform: Platform, body: bytes) -> None:
     rejected = platform.dispatcher.counts["rejected from an unknown source"]
     answer = request(f"{platform.url}/events", body)
@@ -405,38 +405,6 @@ def test_with_a_token_events_are_for_whoever_has_it(tmp_path: Path) -> None:
 # Handlers that take longer than the sender waits.
 
 
-class FakeSlack:
-    """Takes what is sent to Slack."""
-
-    def __init__(self) -> None:
-        taken: SimpleQueue[tuple[str, dict[str, Any]]] = SimpleQueue()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                taken.put((self.path, json.loads(body)))
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b'{"ok": true, "ts": "1.0"}')
-
-            def log_message(self, *_: object) -> None:
-                """Says nothing."""
-
-        self._taken = taken
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def next(self) -> tuple[str, dict[str, Any]]:
-        """The path and the content of the next request; waits for it."""
-        return self._taken.get(timeout=20)
-
-    def close(self) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def fake_slack() -> Iterator[FakeSlack]:
     slack = FakeSlack()
@@ -448,25 +416,16 @@ def fake_slack() -> Iterator[FakeSlack]:
 def patient(tmp_path: Path, fake_slack: FakeSlack) -> Iterator[Platform]:
     """A platform whose handler waits until `tmp_path / "open"` is there."""
     gate = tmp_path / "open"
-    settings = {
-        "SLACK_SIGNING_SECRET": "the secret",
-        "SLACK_BOT_TOKEN": "xoxb-not-a-token",
-        "SLACK_API_URL": f"{fake_slack.url}/api/",
-    }
-    with running(tmp_path, {"patient": PATIENT.format(gate=str(gate))}, **settings) as platform, ExitStack() as leaving:
+    plugins = {"patient": PATIENT.format(gate=str(gate))}
+    with running(tmp_path, plugins, **fake_slack.settings) as platform, ExitStack() as leaving:
         leaving.callback(gate.touch)
         yield platform
-
-
-def waiting_command(fake_slack: FakeSlack) -> bytes:
-    fields = {"command": "/wait", "text": "", "team_id": "T1", "user_id": "U1", "trigger_id": "1.2.3"}
-    return urlencode({**fields, "response_url": f"{fake_slack.url}/commands/1"}).encode()
 
 
 def test_a_slow_command_is_acknowledged_and_its_reply_follows(
     tmp_path: Path, patient: Platform, fake_slack: FakeSlack
 ) -> None:
-    answer = from_slack(patient, waiting_command(fake_slack))
+    answer = from_slack(patient, fake_slack.command("/wait"))
     (tmp_path / "open").touch()
     assert answer.json["text"] == "Still working on it …"
     assert fake_slack.next() == ("/commands/1", {"response_type": "ephemeral", "text": "At last."})
@@ -488,7 +447,7 @@ def test_deliveries_of_one_command_at_once_run_its_handler_once(
     tmp_path: Path, patient: Platform, fake_slack: FakeSlack
 ) -> None:
     with ThreadPoolExecutor() as several:
-        command = waiting_command(fake_slack)
+        command = fake_slack.command("/wait")
         answers = [several.submit(from_slack, patient, command) for _ in range(3)]
         eventually(lambda: patient.dispatcher.counts["events"] == 3)
         (tmp_path / "open").touch()
@@ -503,7 +462,7 @@ def test_stopping_lets_the_request_under_way_have_its_answer(
     tmp_path: Path, patient: Platform, fake_slack: FakeSlack
 ) -> None:
     with ThreadPoolExecutor() as others:
-        answer = others.submit(from_slack, patient, waiting_command(fake_slack))
+        answer = others.submit(from_slack, patient, fake_slack.command("/wait"))
         eventually(patient.busy)
         stopped = others.submit(patient.stop)
         (tmp_path / "open").touch()
@@ -513,18 +472,28 @@ def test_stopping_lets_the_request_under_way_have_its_answer(
         assert state(again, "patient") == {"count": 1}
 
 
-def test_what_was_acknowledged_and_not_done_is_done_after_the_next_start(
-    tmp_path: Path, patient: Platform, fake_slack: FakeSlack, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.ERROR):
-        assert from_slack(patient, waiting_command(fake_slack)).status == 200
-        patient.drain = 0.1
-        patient.stop()
-    (tmp_path / "open").touch()
-    with running(tmp_path, {}, SLACK_SIGNING_SECRET="x", SLACK_API_URL=f"{fake_slack.url}/api/") as again:
-        assert fake_slack.next()[1]["text"] == "At last."
-        eventually(lambda: not again.busy())
-        assert state(again, "patient") == {"count": 1}
+def test_a_full_disk_is_no_excuse_for_a_loss(tmp_path: Path, fake_slack: FakeSlack) -> None:
+    written(tmp_path, {"counter": COUNTER})
+    process = Process(tmp_path, **fake_slack.settings)
+    try:
+        url = f"{process.started()}/slack"
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        body = fake_slack.command("/count")
+        signed = signature.sign("the secret", body, datetime.now(UTC))
+        refused = request(url, body, signed)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        eventually(lambda: request(url, body, signed).json.get("text") == "That was number 1.")
+    finally:
+        process.kill()
+    assert (refused.status, refused.headers["Retry-After"], "the state cannot be" in refused.error) == (503, "5", True)
+
+
+def test_stopping_hangs_up_on_who_says_nothing(tmp_path: Path) -> None:
+    with running(tmp_path, {}) as platform:
+        silent = socket.create_connection(("127.0.0.1", int(platform.url.rpartition(":")[2])))
+        request(f"{platform.url}/health", method="GET")  # by now the server knows of both connections
+    with silent:
+        assert silent.recv(1) == b""
 
 
 def test_two_platforms_on_one_state_folder_are_one_too_many(platform: Platform) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Hashable, Iterator
 import pytest
 
 from botplatform.hosts.local.lanes import Lanes, backoff
-from tests.hosts.local.machine import PATIENCE, eventually
+from tests.hosts.local.machine import PATIENCE
+from tests.mosquitto import eventually
 
 Act = Callable[[], float | None]
 
@@ -119,9 +120,7 @@ def test_a_job_that_wants_to_be_run_again_holds_up_its_own_lane_only(single: Lan
     assert (patient.runs, behind.runs) == (1, 0)
 
 
-def test_jobs_behind_one_that_waits_are_told_whether_they_came_before_or_after(
-    single: Lanes, blocked: Blocked
-) -> None:
+def test_jobs_behind_one_that_waits_are_told_whether_they_came_before_or_after(single: Lanes, blocked: Blocked) -> None:
     def act() -> float:
         blocked()
         return 3600.0

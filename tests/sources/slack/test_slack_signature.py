@@ -80,16 +80,10 @@ def test_a_header_that_is_missing_is_named(name: str, missing: dict[str, str]) -
         verify(SECRET, headers, BODY, NOW)
 
 
-@pytest.mark.parametrize("timestamp", ["yesterday", "-1", "1e9", "1767614400.0", "١٢٣", "1 ", "²"])
-def test_a_time_that_is_no_number_is_refused(timestamp: str) -> None:
+@pytest.mark.parametrize("timestamp", ["yesterday", "-1", "1e9", "1767614400.0", "١٢٣", "1 ", "²", "9" * 400])
+def test_a_time_that_is_none_is_refused(timestamp: str) -> None:
     headers = {**sign(SECRET, BODY, NOW), TIMESTAMP: timestamp}
-    with pytest.raises(Unauthorized, match=r"^the header x-slack-request-timestamp is no number$"):
-        verify(SECRET, headers, BODY, NOW)
-
-
-def test_a_time_of_any_length_is_only_a_time_long_ago() -> None:
-    headers = {**sign(SECRET, BODY, NOW), TIMESTAMP: "9" * 400}
-    with pytest.raises(Unauthorized):
+    with pytest.raises(Unauthorized, match=r"^the header x-slack-request-timestamp is no time in seconds$"):
         verify(SECRET, headers, BODY, NOW)
 
 

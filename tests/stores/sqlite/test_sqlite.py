@@ -55,7 +55,7 @@ class Group:
         self._begun = threading.Event()
         self.writer = Writer(self._connect)
         self.writer.submit(lambda c: c.execute("CREATE TABLE rows (n INTEGER PRIMARY KEY)").rowcount)
-        self.writer.submit(lambda _: self._begun.set() or self._held.wait())
+        self.writer.submit(self._wait)
         self._begun.wait()
 
     def insert(self, n: Any) -> Future[int]:
@@ -67,6 +67,10 @@ class Group:
         self.writer.close()
         with sqlite3.connect(self._path) as connection:
             return [n for (n,) in connection.execute("SELECT n FROM rows ORDER BY n")]
+
+    def _wait(self, _: sqlite3.Connection) -> None:
+        self._begun.set()
+        self._held.wait()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)

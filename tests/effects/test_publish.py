@@ -1,0 +1,43 @@
+"""Messages to devices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from botplatform import Event, Retry
+from botplatform.effects import publish
+
+MESSAGE = {"topic": "rooms/attic/fan", "payload": "ein ü", "qos": 1, "retain": True}
+
+
+class Host:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.published: list[tuple[Any, ...]] = []
+        self._error = error
+
+    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        if self._error:
+            raise self._error
+        self.published.append((topic, payload, qos, retain))
+
+    def accept(self, event: Event) -> None:
+        raise AssertionError(f"{event} is no message")
+
+
+def test_a_message_is_published_as_utf_8() -> None:
+    host = Host()
+
+    assert publish.effect(host).perform(MESSAGE, "k") == {"bytes": 6}
+    assert host.published == [("rooms/attic/fan", "ein ü".encode(), 1, True)]
+
+
+def test_what_the_broker_did_not_take_is_tried_again() -> None:
+    with pytest.raises(Retry, match="not connected"):
+        publish.effect(Host(Retry("not connected"))).perform(MESSAGE, "k")
+
+
+def test_without_a_host_it_waits_for_one() -> None:
+    with pytest.raises(Retry, match="no host"):
+        publish.effect(None).perform(MESSAGE, "k")
