@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ def main() -> int:
     print(", ".join(f"{name} {value}" for name, value in about.items()), end="\n\n")
     try:
         for name in options.names or NAMES:
-            races = importlib.import_module(f"benchmarks.{name}").races()
-            tables += [_shown(race, options.rounds) for race in races]
+            with closing(importlib.import_module(f"benchmarks.{name}").races()) as races:
+                tables += [_shown(race, options.rounds) for race in races]
     except Wrong as wrong:
         print(f"\nwrong: {wrong}", file=sys.stderr)
         return 1

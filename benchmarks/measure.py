@@ -36,7 +36,7 @@ class Race:
     def run(self, rounds: int) -> Table:
         """Measure A B C, A B C, …, so that a slow minute of the machine hits all alike; a first round only warms up."""
         table = Table(self.title, [Row(contender.name, contender.note) for contender in self.contenders], self.absent)
-        for number in range(rounds + 1):
+        for number in range(rounds + 1 if self.contenders else 0):
             _progress(f"{self.title}: round {number} of {rounds}")
             figures = [contender.measure() for contender in self.contenders]
             if number:

@@ -95,7 +95,7 @@ def send(files: Sequence[Path], times: int, url: str) -> None:
     paths = [path for path in files for _ in range(times)]
     with click.progressbar(paths, file=sys.stderr, hidden=len(paths) < 20, label="sending") as progress:
         for path in progress:
-            sent = sender.send(_existing(path))
+            sent = sender.send(path)
             failed = failed or not sent.accepted
             status = "published" if sent.status == 0 else str(sent.status)
             click.echo(f"{path}: {sent.source} {status} {sent.text}".rstrip())
@@ -236,24 +236,19 @@ def _load(folders: Sequence[Path]) -> Plugins:
     return Plugins(_folders(settings, folders), entry_points=True, blocked=settings.block)
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise Rejected(f"there is no file {path}")
-    return path
-
-
 def _events(
     files: Sequence[Path], sources: dict[str, Source], name: str | None
 ) -> Iterator[tuple[Path, Event | Rejected]]:
     """Each event in some files, and a Rejected for what is none; a bad file does not keep the others out."""
     from botplatform.hosts.local.doors import recognized
+    from botplatform.sending import content
     from botplatform.source import Raw
 
     if name is not None and name not in sources:
         raise Rejected(f"there is no source {name!r}; there are {', '.join(sources)}")
     for path in files:
         try:
-            raw = Raw(sys.stdin.buffer.read() if str(path) == "-" else _existing(path).read_bytes())
+            raw = Raw(sys.stdin.buffer.read() if str(path) == "-" else content(path))
             source = sources[name] if name else recognized(sources, raw)
             for event in source.normalize(raw):
                 yield path, event

@@ -10,7 +10,7 @@ from typing import Any
 
 from botplatform import codec
 from botplatform.hosts.local.platform import Platform
-from botplatform.sending import Sender, Sent
+from botplatform.sending import Sender, Sent, content
 from botplatform.settings import Settings
 
 _PATIENCE = 20.0
@@ -30,18 +30,19 @@ class Step:
 
 def samples(folder: Path) -> list[dict[str, Any]]:
     """The samples in the order in which they tell a story, with what each should do (`fixtures/samples.json`)."""
-    return list(codec.decode((folder / "samples.json").read_bytes()))
+    return list(codec.decode(content(folder / "samples.json")))
 
 
 def play(events: Path, fixtures: Path, plugins: Path, state: Path) -> Iterator[Step]:
     """Start a platform with fresh state in `state`, send every sample, and stop it; yields a step a sample."""
     settings = Settings.read({"BOTPLATFORM_STATE": str(state), "BOTPLATFORM_PORT": "0", "MQTT_PORT": "0"})
+    told = samples(fixtures)
     platform = Platform(settings, [plugins], entry_points=False)
     try:
         platform.start()
         sender = Sender(settings, platform.url, platform.mqtt_url)
         _until(lambda: platform.devices is not None and platform.devices.client.connected)
-        for sample in samples(fixtures):
+        for sample in told:
             yield _send(platform, sender, events / sample["file"], sample)
     finally:
         platform.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 from botplatform.errors import Conflict, Rejected, Retry, StateUnavailable
@@ -94,7 +95,7 @@ class Engine:
             # The one broad except of the house: a plugin's bug is its own, and must not reach anything else. Some show
             # only at the commit, as a reply that is no JSON, or a number added to a text.
             logger.exception("%s failed on %r", match.handler.name, event)
-            raise Failed(f"{type(bug).__name__}: {bug}") from bug
+            raise Failed(f"{type(bug).__name__}: {bug}{_place(bug, match.handler.file)}") from bug
 
     def _run_handler(self, event: Event, match: Match, work: Work, run: Run) -> Commit:
         """Run the handler once and collect what it asked for, committing nothing."""
@@ -130,3 +131,9 @@ class Engine:
 
 def _sentence(rejected: Rejected) -> str:
     return rejected.reason[:1].upper() + rejected.reason[1:]
+
+
+def _place(bug: BaseException, file: str) -> str:
+    """Where in the plugin it happened, as far as the plugin's own file was on the way."""
+    frames = [frame for frame in traceback.extract_tb(bug.__traceback__) if frame.filename.endswith(file)]
+    return f" ({file}:{frames[-1].lineno})" if frames else ""

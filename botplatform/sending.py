@@ -63,7 +63,7 @@ class Sender:
 
     def send(self, path: Path) -> Sent:
         """Send one file; raises Rejected when no source recognizes it, BotplatformError when nobody is there."""
-        body = path.read_bytes()
+        body = content(path)
         source = recognized(self._sources, Raw(body)).name
         if source == "slack":
             return self._post(
@@ -74,11 +74,6 @@ class Sender:
         if source == "mqtt":
             return self._publish(body)
         return self._post(source, "/events", body, {"content-type": _media_type(source, body), **self._token()})
-
-    def _slack(self, body: bytes) -> Sent:
-        return self._post(
-            "slack", "/slack", body, signature.sign(slack_secret(self._settings), body, datetime.now(UTC))
-        )
 
     def _alexa(self, body: bytes) -> Sent:
         if self._settings.alexa_skill_ids:
@@ -147,6 +142,14 @@ def _counted(receipt: dict[str, Any]) -> str:
     taken = receipt.get("accepted")
     words = [f"{taken} event{'' if taken == 1 else 's'} accepted"] if taken is not None else []
     return "; ".join([*words, *(f"refused {reason}" for reason in refused)])
+
+
+def content(path: Path) -> bytes:
+    """What is in a file; raises Rejected when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Rejected(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _running(state: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,19 +139,19 @@ def show_events(state: Path, lines: int, follow: bool, as_json: bool) -> None:
     if not database.exists():
         raise StateUnavailable(f"there is no log in {state} yet: start the platform with `botplatform run`")
     log = reading(database)
-    shown = 0
     entries = log.events(limit=lines, newest_first=True)[::-1]
-    while True:
-        for entry in entries:
-            click.echo(_json(entry) if as_json else line(entry))
-            shown = max(shown, entry["number"])
-        if not follow:
-            return
-        try:
+    shown = _show(entries, 0, as_json)
+    with suppress(KeyboardInterrupt):
+        while follow:
             time.sleep(0.5)
-        except KeyboardInterrupt:
-            return
-        entries = log.events(after=shown, limit=1000)
+            shown = _show(log.events(after=shown, limit=1000), shown, as_json)
+
+
+def _show(entries: Sequence[Mapping[str, Any]], shown: int, as_json: bool) -> int:
+    """Print log entries; returns the number of the last one shown by now."""
+    for entry in entries:
+        click.echo(_json(entry) if as_json else line(entry))
+    return entries[-1]["number"] if entries else shown
 
 
 def line(entry: Mapping[str, Any]) -> str:

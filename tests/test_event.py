@@ -67,6 +67,32 @@ def test_real_records_are_valid_and_read_back_by_the_official_sdk(shared_data: P
         assert from_json(event.to_json()).get_data() == event.data
 
 
+def test_its_json_holds_every_attribute_under_its_cloudevents_name() -> None:
+    assert json.loads(SAMPLES["full"].to_json()) == {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/tests",
+        "type": "com.example.happened",
+        "subject": "rooms/kitchen",
+        "time": "2026-01-05T12:00:00.250000Z",
+        "datacontenttype": "application/json",
+        "dataschema": "https://example.com/schema",
+        "partitionkey": "kitchen",
+        "sequence": 7,
+        "sampled": True,
+        "data": {"a": 1},
+    }
+
+
+def test_bytes_are_written_as_base64() -> None:
+    assert json.loads(SAMPLES["bytes"].to_json())["data_base64"] == "AP8="
+
+
+@every_sample
+def test_its_json_is_that_of_its_fields(event: Event) -> None:
+    assert json.loads(event.to_json()) == event.to_dict()
+
+
 @every_sample
 def test_reading_what_was_written_gives_an_equal_event(event: Event) -> None:
     assert Event.from_json(event.to_json()) == event

@@ -170,12 +170,13 @@ def test_items_are_by_prefix_in_order_with_own_changes_on_top(store: SqliteStore
     change(store, lambda s: s.set("door", 0), lambda s: s.set("roof", 0))
     state = opened(store)
     state["room/d"] = 1
+    state["rooftop"] = 1
     state.add("room/a", 5)
     state.create("room/b", 5)
     del state["room/c"]
 
     assert list(state.items("room/")) == [("room/a", 5), ("room/b", 0), ("room/d", 1)]
-    assert [key for key, _ in state.items()] == ["door", "roof", "room/a", "room/b", "room/d"]
+    assert [key for key, _ in state.items()] == ["door", "roof", "rooftop", "room/a", "room/b", "room/d"]
 
 
 # Conflicts.

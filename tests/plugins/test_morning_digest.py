@@ -1,5 +1,7 @@
 import pytest
 
+from botplatform import Rejected
+
 
 def test_it_posts_how_cold_and_how_warm_every_room_was(platform):
     for celsius in (21, 17.5, 19):
@@ -30,6 +32,6 @@ def test_it_posts_nothing_before_the_morning(platform):
 
 
 def test_a_broken_thermometer_spoils_nothing(platform):
-    with pytest.raises(Exception, match="is not JSON"):
+    with pytest.raises(Rejected, match="is not JSON"):
         platform.mqtt("sensors/kitchen/temperature", "ERR 7")
     assert platform.state("morning_digest") == {}

@@ -60,7 +60,10 @@ def altered_value(draw: st.DrawFn, value: Any) -> Any:
     for _ in range(draw(st.integers(1, 3))):
         parent, key = value, None
         while isinstance(parent, dict | list) and parent:
-            container, key = parent, draw(st.sampled_from(sorted(parent) if isinstance(parent, dict) else range(len(parent))))
+            container, key = (
+                parent,
+                draw(st.sampled_from(sorted(parent) if isinstance(parent, dict) else range(len(parent)))),
+            )
             parent = container[key]
             if draw(st.booleans()):
                 break

@@ -222,12 +222,16 @@ def test_a_delivery_without_records_is_no_mistake(body: bytes) -> None:
             encoded({"logEvents": [{"message": json.dumps(RECORD)}, {}, "x"]}),
             ["1", "$.logEvents[1]: a log event without a message", "$.logEvents[2]: a log event without a message"],
         ),
-        (encoded({"detail-type": "x", "detail": {}}), ["$.detail: no CloudTrail record: " + "eventID, eventSource, "
-                                                       "eventName missing"]),
+        (
+            encoded({"detail-type": "x", "detail": {}}),
+            ["$.detail: no CloudTrail record: " + "eventID, eventSource, eventName missing"],
+        ),
         (encoded({"awslogs": {"data": "*"}}), ["$.awslogs.data: awslogs.data is no base64"]),
         (encoded({"awslogs": None}), ["$.awslogs.data: awslogs.data is no base64"]),
-        (encoded({"awslogs": {"data": "aGVsbG8="}}), ["$.awslogs.data: not JSON: JSON is malformed: invalid character"
-                                                      " (byte 0)"]),
+        (
+            encoded({"awslogs": {"data": "aGVsbG8="}}),
+            ["$.awslogs.data: not JSON: JSON is malformed: invalid character (byte 0)"],
+        ),
         (b"", ["not JSON: Input data was truncated"]),
         (b"hello", ["not JSON: JSON is malformed: invalid character (byte 0)"]),
     ],

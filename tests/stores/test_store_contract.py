@@ -190,6 +190,7 @@ def test_a_value_that_expired_is_not_there(store: Store, clock: Any) -> None:
 
     clock.now += 60
     assert store.read(COUNT) == Value(None)
+    clock.now += 1
     assert list(store.scan("demo", "")) == []
     with pytest.raises(Conflict):
         store.commit(commit("late", reads={COUNT: seen}))

@@ -110,7 +110,10 @@ def reading(path: Path) -> Log:
         except sqlite3.Error as error:
             raise unavailable(error) from error
 
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
+    except sqlite3.Error as error:
+        raise unavailable(error) from error
     return Log(None, query)
 
 

@@ -420,6 +420,20 @@ def test_a_handler_that_hangs_is_given_up_and_its_late_commit_refused(start: Sta
     assert waiting(machine) == []
 
 
+def test_a_late_commit_is_refused_though_no_other_attempt_was_made_yet(start: Start, gate: Gate) -> None:
+    def hang(ctx: Context) -> None:
+        gate.wait()
+        ctx.state["late"] = True
+
+    machine = start(handler_of(hang), deadline=0.1)
+    machine.dispatcher.backoff = lambda attempts: 3600.0 * attempts
+    machine.handle(happened())
+    gate.open()
+
+    eventually(lambda: machine.dispatcher.stuck["demo.hang"] == 0)
+    assert (state(machine), waiting(machine)) == ({}, ["1"])
+
+
 def test_a_handler_that_hangs_and_then_fails_counts_one_attempt(start: Start, gate: Gate) -> None:
     runs: list[int] = []
 
@@ -506,11 +520,14 @@ def test_what_waits_after_a_restart_keeps_its_time_and_its_attempts(start: Start
     before.handle(happened())
     before.stop()
 
-    after = start(handler_of(handle), clock=lambda: 4500.0)
-    after.resume()
-    (item,) = after.store.inbox.waiting()
-    assert (item.due, item.attempts) == (5000.0, 1)
-    assert not after.dispatcher.busy()
+    early = start(handler_of(handle), clock=lambda: 4500.0)
+    early.resume()
+    assert not early.dispatcher.busy()
+    early.stop()
+
+    late = start(handler_of(handle), clock=lambda: 5000.0)
+    late.resume()
+    eventually(lambda: [(item.due, item.attempts) for item in late.store.inbox.waiting()] == [(6000.0, 2)])
 
 
 def test_an_event_that_was_handed_over_durably_survives_a_stop_before_it_was_handled(start: Start, gate: Gate) -> None:

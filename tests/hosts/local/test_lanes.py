@@ -203,14 +203,14 @@ def test_lanes_are_busy_while_a_job_runs_or_could_but_not_while_all_wait(single:
 
 
 def test_stopping_waits_for_what_runs_and_starts_nothing_more(single: Lanes, blocked: Blocked) -> None:
-    behind = Do()
-    single.submit(Do(blocked))
-    single.submit(behind)
+    behind, other = Do(), Do(lane="b")
+    for job in (Do(blocked), behind, other):
+        single.submit(job)
     blocked.begun.wait(PATIENCE)
     threading.Timer(0.02, blocked.released.set).start()
 
     assert single.stop(PATIENCE)
-    assert behind.runs == 0
+    assert (behind.runs, other.runs) == (0, 0)
 
 
 def test_stopping_says_when_something_still_runs(single: Lanes, blocked: Blocked) -> None:

@@ -207,9 +207,7 @@ def test_a_bug_in_an_effect_is_logged_and_the_effect_tried_again(
     assert "LookupError: a bug" in caplog.text
 
 
-def test_what_is_pending_is_performed_after_a_restart_with_its_attempts_counted_on(
-    store: SqliteStore, start: Start
-) -> None:
+def test_what_is_pending_is_performed_after_a_restart_in_its_order(store: SqliteStore, start: Start) -> None:
     before = start(Calls(Retry("closed", after=3600)))
     before.perform(committed(store, "first", "second", order="a"))
     eventually(lambda: [effect.attempts for effect in store.pending()] == [1, 0])
@@ -219,6 +217,15 @@ def test_what_is_pending_is_performed_after_a_restart_with_its_attempts_counted_
     start(calls).resume()
     eventually(lambda: calls.bodies == ["first", "second"])
     eventually(lambda: [entry[:2] for entry in logged(store)] == [("performed", 1), ("performed", 2)])
+
+
+def test_attempts_of_earlier_starts_count_towards_giving_up(store: SqliteStore, start: Start) -> None:
+    (effect,) = committed(store, "hi")
+    for _ in range(ATTEMPTS - 1):
+        store.postponed(effect, "no answer", given_up=False)
+    start(Calls(Retry("no answer"))).resume()
+
+    eventually(lambda: logged(store) == [("given up", ATTEMPTS, {"reason": "no answer"})])
 
 
 class Forgetful(SqliteStore):

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,6 +41,22 @@ def note(ctx: Context) -> None:
     ctx.state["ready"] = True
 '''
 
+# Waits until the test has written a file.
+PATIENT = '''"""Answers when the gate is open."""
+
+import time
+from pathlib import Path
+
+from botplatform import Context, slack
+
+
+@slack.command("/wait")
+def wait(ctx: Context) -> str:
+    while not Path({gate!r}).exists():
+        time.sleep(0.01)
+    return "At last."
+'''
+
 
 @pytest.mark.timeout(300)
 def test_no_message_is_lost_or_counted_twice_however_often_the_process_is_killed(
@@ -68,6 +84,18 @@ def test_no_message_is_lost_or_counted_twice_however_often_the_process_is_killed
     for sender in range(TOPICS):
         in_order = [n for n in range(MESSAGES) if n % TOPICS == sender]
         assert state[f"from {sender}"] == in_order
+
+
+def test_a_command_acknowledged_before_the_process_was_killed_is_answered_after_the_next_start(tmp_path: Path) -> None:
+    written(tmp_path, {"patient": PATIENT.format(gate=str(tmp_path / "open"))})
+    with closing(FakeSlack()) as slack:
+        command = slack.command("/wait")
+        signed = signature.sign("the secret", command, datetime.now(UTC))
+        with process(tmp_path, **slack.settings) as first:
+            assert request(f"{first.started()}/slack", command, signed).json["text"] == "Still working on it …"
+        (tmp_path / "open").touch()
+        with process(tmp_path, **slack.settings):
+            assert slack.next() == ("/commands/1", {"response_type": "ephemeral", "text": "At last."})
 
 
 def publish(mosquitto: Mosquitto, numbers: list[int]) -> None:

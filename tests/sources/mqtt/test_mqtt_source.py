@@ -236,7 +236,7 @@ def test_what_is_no_message_is_refused_with_the_reason(written: Any, reason: str
     ("options", "reason"),
     [
         ({"qos": 3}, "qos is 0, 1 or 2, not 3"),
-        ({"payload": "text"}, "payload is \"json\" or \"raw\", not 'text'"),
+        ({"payload": "text"}, 'payload is "json" or "raw", not \'text\''),
         ({"payload": "raw", "schema": Reading}, 'a raw payload has no schema and no id_field: leave out payload="raw"'),
         ({"payload": "raw", "id_field": "id"}, 'a raw payload has no schema and no id_field: leave out payload="raw"'),
     ],
