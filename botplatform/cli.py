@@ -117,7 +117,7 @@ def normalize(files: Sequence[Path], name: str | None) -> None:
     for path, event in _events(files, sources, name):
         if isinstance(event, Rejected):
             failed = True
-            click.echo(f"{path}: {event}", err=True)
+            _complain(path, event)
         else:
             click.echo(event.to_json())
     sys.exit(1 if failed else 0)
@@ -159,7 +159,7 @@ def explain(files: Sequence[Path], folders: Sequence[Path], as_json: bool) -> No
     for path, event in _events(files, loaded.sources, None):
         if isinstance(event, Rejected):
             failed = True
-            click.echo(f"{path}: {event}", err=True)
+            _complain(path, event)
         else:
             show_explanation(event, loaded, as_json)
     sys.exit(1 if failed else 0)
@@ -234,6 +234,10 @@ def _load(folders: Sequence[Path]) -> Plugins:
 
     settings = _settings()
     return Plugins(_folders(settings, folders), entry_points=True, blocked=settings.block)
+
+
+def _complain(path: Path, rejected: Rejected) -> None:
+    click.echo(rejected if rejected.where == str(path) else f"{path}: {rejected}", err=True)
 
 
 def _events(

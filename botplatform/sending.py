@@ -9,6 +9,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +95,14 @@ class Sender:
 
     def _post(self, source: str, path: str, body: bytes, headers: dict[str, str]) -> Sent:
         media_type = "application/json" if body[:1] in (b"{", b"[") else "application/x-www-form-urlencoded"
-        request = urllib.request.Request(self._url + path, body, {"content-type": media_type, **headers})
         try:
+            request = urllib.request.Request(self._url + path, body, {"content-type": media_type, **headers})
             with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
                 return Sent(source, response.status, _decoded(response.read()))
         except urllib.error.HTTPError as error:
             with error:
                 return Sent(source, error.code, _decoded(error.read()))
-        except OSError as error:
+        except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise BotplatformError(
                 f"nobody answers at {self._url} ({reason}): start the platform with `botplatform run`"
@@ -149,7 +150,7 @@ def content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Rejected(f"{path} cannot be read: {error.strerror}") from error
+        raise Rejected(f"cannot be read: {error.strerror}", str(path)) from error
 
 
 def _running(state: Path) -> dict[str, Any]:

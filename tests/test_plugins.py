@@ -414,6 +414,7 @@ def test_a_handler_imported_into_another_plugin_belongs_to_where_it_comes_from(t
     plugins = load(tmp_path, a_first=GOOD, b_second="from botplatform_plugins.a_first import answer")
     assert not plugins.mistakes
     assert names(plugins) == ["a_first.answer"]
+    assert [hook.plugin_name for hook in plugins.manager.hook.handle.get_hookimpls()] == ["a_first"]
 
 
 def test_a_handler_with_a_second_name_is_one_handler(tmp_path: Path) -> None:

@@ -219,8 +219,13 @@ def test_a_delivery_without_records_is_no_mistake(body: bytes) -> None:
             ],
         ),
         (
-            encoded({"logEvents": [{"message": json.dumps(RECORD)}, {}, "x"]}),
-            ["1", "$.logEvents[1]: a log event without a message", "$.logEvents[2]: a log event without a message"],
+            encoded({"logEvents": [{"message": json.dumps(RECORD)}, {}, "x", {"message": "7"}]}),
+            [
+                "1",
+                "$.logEvents[1]: a log event without a message",
+                "$.logEvents[2]: a log event without a message",
+                "$.logEvents[3].message: a CloudTrail record is an object, this is int",
+            ],
         ),
         (
             encoded({"detail-type": "x", "detail": {}}),

@@ -152,6 +152,7 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family)
     except OSError as error:
+        why = str(error.strerror).partition(" (")[0]
         raise BotplatformError(
-            f"cannot listen on {host}:{port}: {error.strerror}; stop what listens there or set BOTPLATFORM_PORT"
+            f"cannot listen on {host}:{port}: {why}; stop what listens there or set BOTPLATFORM_PORT"
         ) from error

@@ -50,7 +50,7 @@ def _field(payload: bytes, name: str) -> str | None:
     except Rejected:
         return None
     found = value.get(name) if isinstance(value, dict) else None
-    return str(found) if isinstance(found, str | int) and found != "" else None
+    return str(found) if isinstance(found, str | int) else None
 
 
 def normalize(raw: Raw) -> Iterator[Event | Rejected]:

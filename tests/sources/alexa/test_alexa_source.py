@@ -108,7 +108,8 @@ def test_no_json_is_refused() -> None:
 
 def test_what_gives_access_to_somebodys_account_is_masked_where_an_event_is_shown() -> None:
     body = request()
-    body["context"] = {"System": {"apiAccessToken": "secret-1", "user": {"accessToken": "secret-2"}}}
+    user = {"accessToken": "secret-2", "permissions": {"consentToken": "secret-3"}}
+    body["context"] = {"System": {"apiAccessToken": "secret-1", "user": user}}
     shown = masked(event_of(body), SOURCE.secrets)
     assert b"secret" not in shown
     assert b'"apiAccessToken":"***"' in shown

@@ -105,8 +105,8 @@ def test_a_payload_that_is_no_json_is_refused_where_json_is_wanted(payload: byte
 
 def test_json_sent_as_bytes_is_json() -> None:
     """As a CloudEvents producer may write it."""
-    event = event_of(b"").replace(data=b'{"celsius": 21.5}')
-    assert prepare(event, topic(schema=Reading)).data == {"celsius": 21.5}
+    event = prepare(event_of(b"").replace(data=b'{"celsius": 21.5}'), topic(schema=Reading))
+    assert (event.data, event.datacontenttype) == ({"celsius": 21.5}, "application/json")
 
 
 def test_json_with_another_content_type_is_json() -> None:
