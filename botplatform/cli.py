@@ -136,7 +136,9 @@ def plugins(folders: Sequence[Path], as_json: bool) -> None:
 
 
 @main.command()
-@click.option("-n", "--lines", default=20, show_default=True, help="How many of the latest to show.")
+@click.option(
+    "-n", "--lines", default=20, show_default=True, type=click.IntRange(0), help="How many of the latest to show."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with new ones until Ctrl-C.")
 @AS_JSON
 def events(lines: int, follow: bool, as_json: bool) -> None:

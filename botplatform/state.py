@@ -102,8 +102,7 @@ class State:
     def _put(self, key: str, write: Write) -> None:
         if key not in self._writes and len(self._writes) >= WRITES_LIMIT:
             raise ValueError(f"a handler may change at most {WRITES_LIMIT} values for one event")
-        if len(write.json) > VALUE_LIMIT:
-            raise ValueError(f"state {key!r} would take {len(write.json):,} bytes, {VALUE_LIMIT:,} are possible")
+        _fitting(write.json, f"state {key!r}")
         self._writes[_checked(key)] = write
 
     def _change(self, key: str, change: Write) -> None:
@@ -122,7 +121,10 @@ class State:
 
 
 def applied(stored: bytes | None, write: Write) -> bytes:
-    """What a stored value (None: there is none) becomes by a `put`, `create`, `add` or `append`; raises TypeError."""
+    """What a stored value (None: there is none) becomes by a `put`, `create`, `add` or `append`.
+
+    Raises TypeError where they do not go together, ValueError for what becomes too large.
+    """
     before = stored or write.initial
     if write.kind == "put" or not before:
         return write.json
@@ -132,7 +134,13 @@ def applied(stored: bytes | None, write: Write) -> bytes:
     wanted: Any = list if write.kind == "append" else (int, float)
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise TypeError(f"cannot {write.kind} to a {type(value).__name__}")
-    return codec.encode(value + change)
+    return _fitting(codec.encode(value + change), "a value in the state")
+
+
+def _fitting(json: bytes, what: str) -> bytes:
+    if len(json) > VALUE_LIMIT:
+        raise ValueError(f"{what} would take {len(json):,} bytes, {VALUE_LIMIT:,} are possible")
+    return json
 
 
 def _checked(key: object) -> str:

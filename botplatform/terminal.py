@@ -139,8 +139,9 @@ def show_events(state: Path, lines: int, follow: bool, as_json: bool) -> None:
     if not database.exists():
         raise StateUnavailable(f"there is no log in {state} yet: start the platform with `botplatform run`")
     log = reading(database)
-    entries = log.events(limit=lines, newest_first=True)[::-1]
-    shown = _show(entries, 0, as_json)
+    latest = log.events(limit=max(lines, 1), newest_first=True)[::-1]
+    shown = latest[-1]["number"] if latest else 0
+    _show(latest[-lines:] if lines else [], shown, as_json)
     with suppress(KeyboardInterrupt):
         while follow:
             time.sleep(0.5)

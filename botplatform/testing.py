@@ -170,9 +170,12 @@ class Platform:
         return [(m.get("channel") or m["response_url"], m.get("text", "")) for m in messages]
 
     @property
-    def published(self) -> list[tuple[str, str]]:
-        """What was published to MQTT so far, as (topic, payload)."""
-        return [(arguments["topic"], arguments["payload"]) for arguments in self.effects("publish")]
+    def published(self) -> list[tuple[str, str | bytes]]:
+        """What was published to MQTT so far, as (topic, payload); bytes that are no text as bytes."""
+        from botplatform.effects.publish import payload_of
+
+        messages = self.effects("publish")
+        return [(m["topic"], m["payload"] if "payload" in m else payload_of(m)) for m in messages]
 
     def effects(self, name: str) -> list[Mapping[str, Any]]:
         """The arguments of all effects of one name, in order."""

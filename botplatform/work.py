@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import uuid
@@ -119,13 +120,12 @@ class Context:
         self.effect("slack", {name: value for name, value in message.items() if value}, order=channel)
 
     def publish(self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False) -> None:
-        """Publish to an MQTT topic: text goes as it is, any other value as JSON."""
+        """Publish to an MQTT topic: text and bytes go as they are, any other value as JSON."""
         if not topic or _TOPIC_WILDCARD.search(topic):
             raise ValueError(f"{topic!r} is no topic to publish to: it is empty or has a wildcard")
         if qos not in (0, 1, 2):
             raise ValueError(f"qos is 0, 1 or 2, not {qos!r}")
-        text = payload if isinstance(payload, str) else codec.encode(payload).decode()
-        self.effect("publish", {"topic": topic, "payload": text, "qos": qos, "retain": retain}, order=topic)
+        self.effect("publish", {"topic": topic, **_written(payload), "qos": qos, "retain": retain}, order=topic)
 
     def emit(self, event: Event) -> None:
         """Hand a new event to whichever handlers it concerns; without `id` and `source` it is named after this one."""
@@ -161,3 +161,10 @@ class Context:
             return None
         self._unit.last_said.set(what, {"until": now + period, "suppressed": 0})
         return f" ({last['suppressed']} more suppressed)" if last and last["suppressed"] else ""
+
+
+def _written(payload: Any) -> dict[str, str]:
+    """A payload as JSON can hold it."""
+    if isinstance(payload, bytes):
+        return {"payload_base64": base64.b64encode(payload).decode()}
+    return {"payload": payload if isinstance(payload, str) else codec.encode(payload).decode()}

@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -110,7 +112,7 @@ FORESEEN: dict[str, tuple[list[str], dict[str, str], str]] = {
     "no file to read": (["normalize", "nothing.json"], {}, "nothing.json: cannot be read: No such file or directory"),
     "no such source": (["normalize", "file", "--source", "fax"], {}, "there is no source 'fax'; there are slack,"),
     "no log": (["events"], {}, "there is no log in .botplatform yet: start the platform with `botplatform run`"),
-    "a folder for a log": (["events"], {"BOTPLATFORM_STATE": "strange"}, "unable to open database file"),
+    "a folder for a log": (["events"], {"BOTPLATFORM_STATE": "strange"}, "the state cannot be "),
     "no plugin name": (["new", "Too-Hot", "--on", "mqtt.topic"], {}, "'Too-Hot' is no plugin name: lower-case"),
     "nothing to listen to": (["new", "a", "--on", "fax.page"], {}, "'fax.page'; there are slack.command,"),
     "no such minute": (["schedule", "next", "cron(61 * * * ? *)"], {}, "minutes: '61' is not in 0-59"),
@@ -349,22 +351,23 @@ def test_the_latest_events_are_json_for_scripts(cli: Run, platform: Platform) ->
     assert entries == log(platform)[-2:]
 
 
-def test_the_log_is_followed_until_ctrl_c(platform: Platform) -> None:
+def test_the_log_is_followed_until_ctrl_c(cli: Run, platform: Platform) -> None:
+    cli("send", EVENTS / "slack/help.form", **at(platform))
     command = [*PYTHON, "events", "--follow", "--json", "-n", "0"]
     following = subprocess.Popen(command, env={**os.environ, **at(platform)}, stdout=subprocess.PIPE, text=True)
     assert following.stdout
-    with following.stdout as shown:
-        event = {"specversion": "1.0", "source": "/tests", "type": "com.example.followed"}
-        ids = iter(range(1000))
-
-        def happen() -> None:
-            request(f"{platform.url}/events", json.dumps({**event, "id": str(next(ids))}).encode())
-
-        happen()
-        happen()
-        assert json.loads(shown.readline())["type"] == "com.example.followed"
+    with following.stdout as shown, ThreadPoolExecutor() as others:
+        line = others.submit(shown.readline)
+        while not line.done():
+            happen(platform)
         following.send_signal(signal.SIGINT)
-        assert following.wait(timeout=20) == 0
+        assert (following.wait(timeout=20), json.loads(line.result())["type"]) == (0, "com.example.followed")
+
+
+def happen(platform: Platform) -> None:
+    """Have a new event in the log."""
+    event = {"specversion": "1.0", "id": uuid.uuid4().hex, "source": "/tests", "type": "com.example.followed"}
+    request(f"{platform.url}/events", json.dumps(event).encode())
 
 
 # explain
@@ -422,7 +425,7 @@ def test_a_plugin_that_is_there_is_not_overwritten(cli: Run, tmp_path: Path) -> 
 
 
 def test_the_next_instants_are_those_of_the_oracle(cli: Run, shared_data: Path) -> None:
-    rows = [json.loads(line) for line in (shared_data / "oracles/cron/beemhq-next.jsonl").open()]
+    rows = json_lines((shared_data / "oracles/cron/beemhq-next.jsonl").read_text())
     for row in rows[:12]:
         count = str(len(row["next"]))
         result = cli("schedule", "next", f"cron({row['expr']})", "--after", row["from"], "-n", count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,14 +11,21 @@ from botplatform.errors import Retry
 
 
 def effect(host: Host | None) -> Effect:
-    """The effect `publish`: arguments `topic`, `payload` (text), `qos`, `retain`."""
+    """The effect `publish`: arguments `topic`, `payload` (text) or `payload_base64` (bytes), `qos`, `retain`."""
 
     def perform(arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
         del key  # MQTT has no place for it: a broker that got the same message twice cannot tell
         if host is None:
             raise Retry("no host to publish through")
-        payload = arguments["payload"].encode()
+        payload = payload_of(arguments)
         host.publish(arguments["topic"], payload, arguments["qos"], arguments["retain"])
         return {"bytes": len(payload)}
 
     return Effect("publish", perform, "MQTT")
+
+
+def payload_of(arguments: Mapping[str, Any]) -> bytes:
+    """The bytes that the arguments of a publish ask for."""
+    if "payload_base64" in arguments:
+        return base64.b64decode(arguments["payload_base64"])
+    return str(arguments["payload"]).encode()

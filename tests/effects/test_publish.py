@@ -33,6 +33,13 @@ def test_a_message_is_published_as_utf_8() -> None:
     assert host.published == [("rooms/attic/fan", "ein ü".encode(), 1, True)]
 
 
+def test_bytes_are_published_as_they_are() -> None:
+    host = Host()
+
+    publish.effect(host).perform({"topic": "a", "payload_base64": "AP8=", "qos": 0, "retain": False}, "k")
+    assert host.published == [("a", b"\x00\xff", 0, False)]
+
+
 def test_what_the_broker_did_not_take_is_tried_again() -> None:
     with pytest.raises(Retry, match="not connected"):
         publish.effect(Host(Retry("not connected"))).perform(MESSAGE, "k")

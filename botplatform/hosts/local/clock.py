@@ -1,4 +1,4 @@
-"""The clock: looks which schedules are due and hands their ticks over, those that fell into a downtime as declared."""
+"""The clock: hands over the ticks that are due, those that fell into a downtime as declared, and has the log pruned."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 # A tick found this many seconds late is late; one found later fell into a downtime.
 GRACE = 60.0
 CATCH_UP_LIMIT = 1000
+# AWS Lambda delivers an asynchronous event for up to 6 hours, people look at logs for days.
+KEEP_FOR = 7 * 86400.0
+PRUNE_EVERY = 3600.0
 _NAMESPACE = "@schedule"
 
 
@@ -32,6 +35,7 @@ class Clock:
         self._interval = interval
         self._stopping = threading.Event()
         self._position: dict[str, datetime] = {}
+        self._pruned = datetime.fromtimestamp(0, UTC)
         self._thread = threading.Thread(target=self._loop, name="clock", daemon=True)
 
     def start(self) -> None:
@@ -49,10 +53,13 @@ class Clock:
             yield from (s for s in handler.subscriptions if s.source == "schedule")
 
     def look(self) -> None:
-        """Hand over every tick that is due by now."""
+        """Hand over every tick that is due by now; once an hour, forget what is old in the state."""
         now = datetime.fromtimestamp(self._dispatcher.engine.clock(), UTC)
         for subscription in self.schedules():
             self._advance(subscription, now)
+        if abs((now - self._pruned).total_seconds()) >= PRUNE_EVERY:
+            self._dispatcher.store.prune(KEEP_FOR)
+            self._pruned = now
 
     def _loop(self) -> None:
         while not self._stopping.wait(self._interval):

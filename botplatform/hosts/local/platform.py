@@ -35,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 DATABASE = "state.db"
 RUNNING = "running.json"
-# AWS Lambda delivers an asynchronous event for up to 6 hours, people look at logs for days.
-KEEP_FOR = 7 * 86400.0
 _DRAIN = 10.0
 
 
@@ -93,7 +91,6 @@ class Platform:
         self._serve_plugins()
         self.dispatcher.resume()
         self._performer.resume()
-        self.store.prune(KEEP_FOR)
         self.devices.client.start()
         app = make_app(self.doors, self.settings.allowed_hosts, self.settings.events_token)
         add_console(app, self)

@@ -103,7 +103,7 @@ class Inbox:
 
 _PUT = """INSERT INTO inbox (source, id, handler, envelope, attempts, due, dead, reason, changed)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET attempts = excluded.attempts, due = excluded.due, dead = excluded.dead,
+    ON CONFLICT DO UPDATE SET attempts = excluded.attempts, due = excluded.due, dead = max(dead, excluded.dead),
     reason = excluded.reason, changed = excluded.changed"""
 
 

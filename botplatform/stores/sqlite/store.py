@@ -138,8 +138,8 @@ class SqliteStore:
             self._request(connection, work, effects)
             self._mark(connection, work, commit.outcome)
         self.log.record_in(connection, commit.event, "accepted")
-        if run and run.inboxed:
-            connection.execute("DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", work)
+        # Not only what this run took from there: a dead letter whose event is delivered once more may succeed.
+        connection.execute("DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", work)
         left = connection.execute(f"{_PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
         return Committed(_outcome(row) if row else commit.outcome, [_pending(effect) for effect in left])
 

@@ -90,6 +90,18 @@ def test_a_schedule_runs_when_it_is_due_and_once(start: Start, time: Time) -> No
     assert ticks(platform) == ["2026-01-05T12:01:00Z"]
 
 
+def test_what_is_old_is_forgotten_by_the_hour(start: Start, time: Time) -> None:
+    platform = start("cron(1 12 5 1 ? *)")
+    time.passes(minutes=1)
+    assert ticks(platform) == ["2026-01-05T12:01:00Z"]
+    time.passes(days=6)
+    platform.clock.look()
+    assert len(platform.store.log.events()) == 1
+    time.passes(days=2)
+    platform.clock.look()
+    assert platform.store.log.events() == []
+
+
 def test_a_new_schedule_starts_now(start: Start, time: Time) -> None:
     platform = start("rate(1 minute)", missed="all")
     assert ticks(platform) == []

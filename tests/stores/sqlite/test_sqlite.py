@@ -250,6 +250,21 @@ def test_work_that_is_given_up_is_a_dead_letter_and_its_run_is_refused(store: Sq
     assert store.inbox.dead_letters() == [waiting(happened(), reason="no such room")]
 
 
+def test_a_dead_letter_whose_event_comes_again_and_succeeds_is_none_any_more(store: SqliteStore) -> None:
+    store.inbox.give_up(waiting(happened(), reason="no such room"))
+
+    store.commit(commit(happened(), run=Run()))
+    assert store.inbox.dead_letters() == []
+
+
+def test_a_dead_letter_stays_one_when_its_sender_stops_waiting(store: SqliteStore) -> None:
+    store.inbox.give_up(waiting(happened(), reason="no such room"))
+
+    store.inbox.keep([waiting(happened())], answered=True)
+    assert len(store.inbox.dead_letters()) == 1
+    assert store.inbox.waiting() == []
+
+
 def test_work_that_is_kept_again_keeps_its_place(store: SqliteStore) -> None:
     store.inbox.keep([waiting(happened("1")), waiting(happened("2"))])
     store.inbox.keep([waiting(happened("1"), attempts=2, reason="again")])
