@@ -65,6 +65,12 @@ def subscribe(subscription: Subscription) -> Callable[[F], F]:
     return mark
 
 
+def check_text(value: object, example: str) -> None:
+    """Raise ValueError unless a decorator was given a text: forgotten parentheses give it the function instead."""
+    if not isinstance(value, str):
+        raise ValueError(f"say what to listen to: @{example}")
+
+
 def subscriptions_of(function: object) -> tuple[Subscription, ...]:
     """What decorators marked `function` with, topmost first; empty for what is no handler."""
     return getattr(function, MARK, ())

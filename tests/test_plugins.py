@@ -43,6 +43,15 @@ MISTAKES: dict[str, tuple[str, str]] = {
         """,
         "3: slack has no 'comand'; did you mean 'command'?",
     ),
+    "forgotten parentheses": (
+        """
+        from botplatform import mqtt
+
+        @mqtt.topic
+        def answer(ctx): ...
+        """,
+        '3: say what to listen to: @mqtt.topic("sensors/{room}/temperature")',
+    ),
     "a misspelt import": (
         "from botplatform import Contxt",
         f"1: ImportError: cannot import name 'Contxt' from 'botplatform' ({botplatform.__file__}); "

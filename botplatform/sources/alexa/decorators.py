@@ -10,7 +10,7 @@ from typing import Any
 from botplatform import codec
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.subscription import F, Subscription, subscribe
+from botplatform.subscription import F, Subscription, check_text, subscribe
 
 # Alexa Skills Kit, "Create the Interaction Model": letters and underscores, and a period in built-in names.
 _NAME = re.compile(r"(AMAZON\.)?[A-Za-z_]+\Z")
@@ -23,6 +23,7 @@ def intent(name: str, *, samples: Sequence[str] = (), slots: Mapping[str, str] |
     `ctx.params` holds what was said for each slot ("" for one that was not filled). Raises ValueError for a sample
     with a slot that is not among `slots`.
     """
+    check_text(name, 'alexa.intent("TemperatureIntent")')
     if not _NAME.match(name):
         raise ValueError(f"{name!r} is no intent name: letters and underscores only")
     types = dict(slots or {})

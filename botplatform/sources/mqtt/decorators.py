@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from botplatform.patterns import Topic
-from botplatform.subscription import F, Subscription, subscribe
+from botplatform.subscription import F, Subscription, check_text, subscribe
 
 
 def topic(
@@ -25,6 +25,7 @@ def topic(
     object) or `id_property` (an MQTT 5 user property) is where the device puts an id of its own for each message, so
     that even its own repetitions count once. Raises ValueError for a bad template.
     """
+    check_text(template, 'mqtt.topic("sensors/{room}/temperature")')
     if qos not in (0, 1, 2):
         raise ValueError(f"qos is 0, 1 or 2, not {qos!r}")
     if payload not in ("json", "raw"):

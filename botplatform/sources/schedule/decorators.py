@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from botplatform.sources.schedule.expression import parse
-from botplatform.subscription import F, Subscription, subscribe
+from botplatform.subscription import F, Subscription, check_text, subscribe
 
 Missed = Literal["skip", "last", "all"]
 
@@ -17,6 +17,7 @@ def on(expression: str, *, timezone: str = "UTC", missed: Missed = "skip") -> Ca
     `missed` says what to do about ticks that fell into a downtime: leave them out, catch up with the last of them, or
     with all. Raises ScheduleError for a bad expression or zone.
     """
+    check_text(expression, 'schedule.on("cron(0 7 * * ? *)")')
     times = parse(expression, timezone)
     if missed not in ("skip", "last", "all"):
         raise ValueError(f'missed is "skip", "last" or "all", not {missed!r}')

@@ -9,7 +9,7 @@ from typing import Any
 from botplatform.event import Event
 from botplatform.reply import Reply
 from botplatform.sources.slack.command import CommandTemplate
-from botplatform.subscription import F, Subscription, subscribe
+from botplatform.subscription import F, Subscription, check_text, subscribe
 
 
 def command(template: str) -> Callable[[F], F]:
@@ -17,6 +17,7 @@ def command(template: str) -> Callable[[F], F]:
 
     A command has one handler. Raises ValueError for a bad template.
     """
+    check_text(template, 'slack.command("/temp {room}")')
     parsed = CommandTemplate.parse(template)
     return subscribe(
         Subscription(
@@ -36,6 +37,7 @@ def event(type_: str, matching: Mapping[str, Any] | None = None, *, bots: bool =
     `matching` is an EventBridge pattern over the inner event. What bots say is left out (two bots that answer each
     other never end) unless `bots` is set.
     """
+    check_text(type_, 'slack.event("app_mention")')
     inner: dict[str, Any] = {} if bots else {"bot_id": [{"exists": False}]}
     pattern: dict[str, Any] = {"type": [f"com.slack.event.{type_}"]}
     inner.update(matching or {})
