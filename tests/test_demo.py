@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -21,7 +22,8 @@ PLUGINS = sorted(path.stem for path in (ROOT / "plugins").glob("*.py"))
 @pytest.fixture(scope="module")
 def played() -> subprocess.CompletedProcess[str]:
     """The demo, as somebody runs it who has just come here."""
-    return subprocess.run([*PYTHON, "demo"], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    wide = {**os.environ, "COLUMNS": "250"}
+    return subprocess.run([*PYTHON, "demo"], cwd=ROOT, env=wide, capture_output=True, text=True, timeout=100)
 
 
 def test_the_demo_passes(played: subprocess.CompletedProcess[str]) -> None:

@@ -224,5 +224,9 @@ def test_a_pattern_without_exact_values_is_met_only_by_events_with_its_field() -
     assert times_asked([{"a": [{"prefix": "x"}]}], {"b": "x"}) == 0
 
 
+def test_a_field_that_must_be_there_is_a_better_key_than_one_that_must_not() -> None:
+    assert times_asked([{"a": [{"exists": False}], "b": [{"prefix": "x"}]}], {"c": "x"}) == 0
+
+
 def test_a_pattern_that_wants_only_absence_is_met_by_every_event() -> None:
     assert times_asked([{"a": [{"exists": False}]}], {"b": "x"}) == 1

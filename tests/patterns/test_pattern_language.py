@@ -188,6 +188,8 @@ PATTERNS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
         True,
     ),  # by the 2, which has no "b" beside it
     ({"a": [1], "a.b": [{"exists": False}]}, {"a": [1, {"b": 5}, [2]]}, False),
+    ({"a": {"x": [1], "b": [{"exists": False}]}}, {"a": [{"x": 1}, {"x": 2, "b": 3}]}, False),  # however it is written
+    ({"a": {"b": {"x": [1], "y": [2]}}}, {"a.b": [{"x": 1}, {"y": 2}], "a": {"b": [{"y": 2}]}}, True),  # two arrays
     # $or at any depth
     ({"$or": [{"a": [1]}, {"b": [2]}]}, {"b": 2}, True),
     ({"$or": [{"a": [1]}, {"b": [2]}]}, {"a": 2, "b": 1}, False),
