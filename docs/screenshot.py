@@ -16,6 +16,7 @@ import zlib
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -36,7 +37,8 @@ HAPPENED = (
     "mqtt/washing-machine.json",
     "mqtt/attic-still-too-hot.json",
 )
-COLOURS = 1200
+COLOURS = 600
+Scheme = Literal["light", "dark"]
 CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
@@ -47,7 +49,7 @@ CHROMIUM = (
 )
 
 
-def main(file: str = "docs/console.png", width: str = "1280", height: str = "800", scheme: str = "light") -> None:
+def main(file: str = "docs/console.png", width: str = "1280", height: str = "800", scheme: Scheme = "light") -> None:
     """Take the picture; `file` is relative to the repository."""
     with tempfile.TemporaryDirectory() as state:
         recipients = "owner=+15550100"
@@ -74,7 +76,7 @@ def _happen(platform: Platform, settings: Settings) -> None:
         time.sleep(0.7)  # in life, too, not all of it happens in the same second
 
 
-def _picture(url: str, file: Path, width: int, height: int, scheme: str) -> None:
+def _picture(url: str, file: Path, width: int, height: int, scheme: Scheme) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(CHROMIUM))
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -99,7 +101,9 @@ def _png(pixels: bytes, width: int, height: int) -> bytes:
     colours = [pixels[start : start + 3] for start in range(0, len(pixels), 4)]
     kept = [colour for colour, _ in Counter(colours).most_common(COLOURS)]
     nearest = {colour: min(kept, key=partial(math.dist, colour)) for colour in set(colours)}
-    rows = (b"".join(map(nearest.get, colours[start : start + width])) for start in range(0, len(colours), width))
+    rows = (
+        b"".join(map(nearest.__getitem__, colours[start : start + width])) for start in range(0, len(colours), width)
+    )
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
         (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows), 9)),
@@ -119,4 +123,4 @@ def _talk(page: Page) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:])  # type: ignore[arg-type]

@@ -127,20 +127,29 @@ class HttpServer:
             app, sockets=[listener], threads=24, max_request_body_size=limit, ident="botplatform"
         )
         self.url = f"http://{_ANY.get(host, host)}:{listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
         """Take no more requests, and let those under way finish."""
         self._server.task_dispatcher.shutdown(timeout=timeout)
-        self._server.trigger.pull_trigger(self._close)
+        self._stopping.set()
+        self._server.pull_trigger()
         self._thread.join(timeout)
-
-    def _close(self) -> None:
-        """Listen no more, and end each connection when all is sent: on the server's own thread, which ends then."""
-        for channel in self._server.active_channels.values():
-            channel.close_when_flushed = True
         self._server.close()
+
+    def _serve(self) -> None:
+        """Serve until stopped, then hang up on everybody to whom all is sent."""
+        while not self._stopping.is_set():
+            self._poll()
+        while channels := list(self._server.active_channels.values()):
+            for channel in channels:
+                channel.close_when_flushed = True
+            self._poll()
+
+    def _poll(self) -> None:
+        self._server.asyncore.loop(timeout=1, map=self._server._map, count=1)
 
 
 # Whoever listens on all addresses is at this one too.

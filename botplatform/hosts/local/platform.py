@@ -109,6 +109,7 @@ class Platform:
             self._reloader.stop()
             self.clock.stop()
             self._http.stop()
+            self._http = None
         if self._folder:
             self._folder.stop()
         if not self.dispatcher.stop(_DRAIN):

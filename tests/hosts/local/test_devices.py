@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from botplatform.hosts.local.platform import Platform
-from tests.hosts.local.mqtt_clients import subscribed
+from tests.hosts.local.mqtt_clients import MakeBroker, subscribed
 from tests.hosts.local.running import log, request, running, state
-from tests.mosquitto import Mosquitto, eventually
+from tests.mosquitto import Mosquitto, eventually, issue_certificates, password_file
 
 # `slow/…` waits until the test has written a file.
 PLUGIN = '''"""Counts what devices say."""
@@ -176,3 +176,31 @@ def test_a_message_that_its_device_repeats_counts_once_by_its_user_property(
         mosquitto.publish("labelled/a", "1", more=labelled)
     eventually(lambda: platform.dispatcher.counts["events"] == 3)
     assert seen(platform) == {"by property": 2}
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_settings_alone_connect_a_broker_with_users_its_own_authority_and_client_certificates(
+    tmp_path: Path, broker: MakeBroker, version: str
+) -> None:
+    certificates = issue_certificates(tmp_path)
+    mosquitto = broker(
+        f"cafile {certificates.ca}",
+        f"certfile {certificates.server}",
+        f"keyfile {certificates.server}",
+        "require_certificate true",
+        f"password_file {password_file(tmp_path, 'bot', 'p@ss/word')}",
+        scheme="mqtts",
+    )
+    settings = {
+        "MQTT_URL": mosquitto.url.replace("//", "//bot:p%40ss%2Fword@"),
+        "MQTT_CA_FILE": str(certificates.ca),
+        "MQTT_CERT_FILE": str(certificates.client),
+        "MQTT_KEY_FILE": str(certificates.client),
+        "MQTT_VERSION": version,
+    }
+    with running(tmp_path, {"devices": PLUGIN.format(gate="")}, **settings) as platform:
+        eventually(lambda: platform.devices and platform.devices.client.connected)
+        listens(platform)
+        platform.publish("counted/lamp", b"1", 1, False)
+        eventually(lambda: state(platform, "devices") == {"lamp": [1]})
+        assert "p@ss" not in repr(platform.settings) + repr(platform.devices)
