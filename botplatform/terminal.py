@@ -138,11 +138,10 @@ def show_events(state: Path, lines: int, follow: bool, as_json: bool) -> None:
     database = state / "state.db"
     if not database.exists():
         raise StateUnavailable(f"there is no log in {state} yet: start the platform with `botplatform run`")
-    log = reading(database)
-    latest = log.events(limit=max(lines, 1), newest_first=True)[::-1]
-    shown = latest[-1]["number"] if latest else 0
-    _show(latest[-lines:] if lines else [], shown, as_json)
-    with suppress(KeyboardInterrupt):
+    with reading(database) as log, suppress(KeyboardInterrupt):
+        latest = log.events(limit=max(lines, 1), newest_first=True)[::-1]
+        shown = latest[-1]["number"] if latest else 0
+        _show(latest[-lines:] if lines else [], shown, as_json)
         while follow:
             time.sleep(0.5)
             shown = _show(log.events(after=shown, limit=1000), shown, as_json)

@@ -54,7 +54,7 @@ _HEADERS = {
 def add_console(app: Flask, platform: Platform) -> None:
     """Add the console of `platform` to its app, with a token that is new in each process."""
     token = secrets.token_urlsafe(32)
-    console = Blueprint("console", __name__, "static", "/console/static", "templates", "/console")
+    console = Blueprint("console", __name__, static_folder="static", template_folder="templates", url_prefix="/console")
     console.before_request(lambda: _only_from_our_page(token))
     console.after_request(_protect)
     console.add_url_rule("/", "page", lambda: render_template("console.html", token=token))

@@ -149,6 +149,7 @@ class HttpServer:
             self._poll()
 
     def _poll(self) -> None:
+        """One turn of waitress's loop, which by itself does not end."""
         self._server.asyncore.loop(timeout=1, map=self._server._map, count=1)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,8 @@ class Log:
         }
 
 
-def reading(path: Path) -> Log:
+@contextmanager
+def reading(path: Path) -> Iterator[Log]:
     """The log in a file that another process may be writing; it can only be read."""
 
     def query(sql: str, parameters: tuple[Any, ...]) -> list[Any]:
@@ -114,7 +116,8 @@ def reading(path: Path) -> Log:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
     except sqlite3.Error as error:
         raise unavailable(error) from error
-    return Log(None, query)
+    with closing(connection):
+        yield Log(None, query)
 
 
 _INSERT = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)

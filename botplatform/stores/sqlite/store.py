@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,8 @@ class SqliteStore:
         self._version = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = self._connect()
-            migrate(connection, str(path))
-            connection.close()
+            with closing(self._connect()) as connection:
+                migrate(connection, str(path))
         except sqlite3.Error as error:
             raise unavailable(error) from error
         except OSError as error:
@@ -109,8 +109,12 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:

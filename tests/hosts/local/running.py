@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,15 +19,9 @@ from botplatform.sources.slack import signature
 
 
 @contextmanager
-def running(
-    folder: Path,
-    plugins: Mapping[str, str],
-    clock: Callable[[], float] = time.time,
-    deadline: float = 30.0,
-    **settings: str,
-) -> Iterator[Platform]:
+def running(folder: Path, plugins: Mapping[str, str], **settings: str) -> Iterator[Platform]:
     """A platform with these plugins (name to source), on free ports, its state in a folder that may have some."""
-    platform = Platform(configured(folder, **settings), [written(folder, plugins)], clock, deadline, entry_points=False)
+    platform = Platform(configured(folder, **settings), [written(folder, plugins)], entry_points=False)
     try:
         platform.start()
         yield platform

@@ -210,12 +210,15 @@ def test_a_form_of_bytes_that_are_no_text_is_refused(platform: Platform) -> None
     assert (answer.status, answer.error.startswith("neither a form nor a JSON object")) == (400, True)
 
 
-def test_a_slack_event_nested_deeper_than_we_can_look_is_kept_without_its_data(platform: Platform) -> None:
-    deep = mention("deep").replace(b'"U1"', b"[" * 700 + b"]" * 700)
+def test_a_deeply_nested_slack_event_is_handled_and_logged_without_its_secrets(platform: Platform) -> None:
+    deep = mention("deep", token="s3cret").replace(b'"U1"', b"[" * 700 + b"]" * 700)
     assert from_slack(platform, deep).status == 200
     entry = platform.store.log.event(log(platform)[-1]["number"])
     assert entry is not None
-    assert (entry["id"], entry["handlers"][0]["status"], entry["envelope"]["data"]) == ("deep", "done", "***")
+    assert (entry["id"], entry["handlers"][0]["status"]) == ("deep", "done")
+    data = entry["envelope"]["data"]
+    # How deep one can look depends on the Python; below that, nothing is kept rather than a secret.
+    assert data == "***" or data["event"]["token"] == "***"
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])

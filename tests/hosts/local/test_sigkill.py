@@ -124,6 +124,6 @@ def kept(folder: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
-def counted(store: SqliteStore) -> dict[str, int]:
+def counted(store: SqliteStore) -> dict[str, Any]:
     """What the handler has counted."""
     return {key: decode(value.json or b"") for key, value in store.scan("counter", "")}

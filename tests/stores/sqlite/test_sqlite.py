@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Group:
         self.statements.clear()
         self._held.set()
         self.writer.close()
-        with sqlite3.connect(self._path) as connection:
+        with closing(sqlite3.connect(self._path)) as connection:
             return [n for (n,) in connection.execute("SELECT n FROM rows ORDER BY n")]
 
     def _wait(self, _: sqlite3.Connection) -> None:
@@ -343,11 +344,11 @@ def test_secrets_are_masked_in_the_log_and_nowhere_else(path: Path) -> None:
 
 def test_another_process_can_read_the_log(store: SqliteStore, path: Path) -> None:
     store.commit(commit(happened()))
-    other = reading(path)
 
-    assert other.events() == store.log.events()
-    with pytest.raises(StateUnavailable, match="can only be read"):
-        other.record(happened("2"), "unmatched")
+    with reading(path) as other:
+        assert other.events() == store.log.events()
+        with pytest.raises(StateUnavailable, match="can only be read"):
+            other.record(happened("2"), "unmatched")
 
 
 # Pruning.
