@@ -95,6 +95,13 @@ class Source:
     secrets: frozenset[str] = frozenset()
 
 
+def text_at(value: Any, *path: str) -> str | None:
+    """The text at a path into nested objects, None where there is none or an empty one."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
 MASK = "***"
 
 

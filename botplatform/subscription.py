@@ -65,6 +65,18 @@ def subscribe(subscription: Subscription) -> Callable[[F], F]:
     return mark
 
 
+def mounted(function: F, subscription: Subscription) -> F:
+    """Make `function` a handler of the plugin whose code called `slack.mount` or its like.
+
+    The loader looks for handlers among a plugin's names, so it is put there: a call alone on its line is enough.
+    """
+    handler = subscribe(subscription)(function)
+    plugin = sys._getframe(2).f_globals
+    handler.__module__ = plugin["__name__"]
+    plugin.setdefault(handler.__name__, handler)
+    return handler
+
+
 def check_text(value: object, example: str) -> None:
     """Raise ValueError unless a decorator was given a text: forgotten parentheses give it the function instead."""
     if not isinstance(value, str):

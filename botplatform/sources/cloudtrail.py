@@ -12,7 +12,7 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
-from botplatform.source import Raw, Source
+from botplatform.source import Raw, Source, text_at
 from botplatform.subscription import F, Subscription, subscribe
 
 # AWS delivers files of some 45 MB at most when unpacked; whatever is far beyond that is no log file.
@@ -138,29 +138,22 @@ def _event(record: Any, where: str) -> Event | Rejected:
         return Rejected(f"a CloudTrail record is an object, this is {type(record).__name__}", where)
     if _is_of_a_trigger(record):
         return Rejected(f"a record of {record['eventSource']}, not of CloudTrail", where)
-    missing = [name for name in ("eventID", "eventSource", "eventName") if not _text(record, name)]
+    missing = [name for name in ("eventID", "eventSource", "eventName") if not text_at(record, name)]
     if missing:
         return Rejected(f"no CloudTrail record: {', '.join(missing)} missing", where)
-    account = _text(record, "recipientAccountId") or _text(record, "userIdentity", "accountId") or ""
+    account = text_at(record, "recipientAccountId") or text_at(record, "userIdentity", "accountId") or ""
     event = Event(
         id=record["eventID"],
-        source=f"{_SOURCE}{_text(record, 'awsRegion') or ''}:{account}",
+        source=f"{_SOURCE}{text_at(record, 'awsRegion') or ''}:{account}",
         type=f"com.amazonaws.{record['eventSource'].removesuffix('.amazonaws.com')}.{record['eventName']}",
-        subject=_text(record, "userIdentity", "arn"),
-        time=_text(record, "eventTime"),
+        subject=text_at(record, "userIdentity", "arn"),
+        time=text_at(record, "eventTime"),
         data=record,
     )
     try:
         return event.checked()
     except Rejected as rejected:
         return Rejected(rejected.reason, f"{where}.event{rejected.where.title()}")
-
-
-def _text(value: Any, *path: str) -> str | None:
-    """The text at a path into nested objects, None where there is none."""
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) and value else None
 
 
 def recognizes(value: Any) -> bool:
@@ -184,7 +177,7 @@ def _is_record(value: Any) -> bool:
 
 def _is_of_a_trigger(record: dict[str, Any]) -> bool:
     """Whether it is one of the "Records" of S3, SQS, Kinesis or DynamoDB, which Lambda names `aws:s3` and so on."""
-    return (_text(record, "eventSource") or "").startswith("aws:")
+    return (text_at(record, "eventSource") or "").startswith("aws:")
 
 
 def suggest(event: Event) -> str:

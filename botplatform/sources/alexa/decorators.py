@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botplatform import codec
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.subscription import F, Subscription, check_text, subscribe
+from botplatform.subscription import F, Subscription, check_text, mounted, subscribe
 
 # Alexa Skills Kit, "Create the Interaction Model": letters and underscores, and a period in built-in names.
 _NAME = re.compile(r"(AMAZON\.)?[A-Za-z_]+\Z")
@@ -75,12 +74,7 @@ def mount(skill: Any) -> Callable[[Event], Reply | None]:
         return Reply(native=codec.decode(codec.encode(answer))) if answer else None
 
     pattern = {"type": [{"prefix": "com.amazon.alexa."}]}
-    handler = subscribe(Subscription("alexa", "what an ASK skill handles", pattern, fallback=True))(mounted_alexa_skill)
-    plugin = sys._getframe(1).f_globals
-    handler.__module__ = plugin["__name__"]
-    # The loader looks for handlers among a plugin's names, so that `alexa.mount(skill)` alone on its line works too.
-    plugin.setdefault(handler.__name__, handler)
-    return handler
+    return mounted(mounted_alexa_skill, Subscription("alexa", "what an ASK skill handles", pattern, fallback=True))
 
 
 def _spoken(event: Event) -> dict[str, str]:

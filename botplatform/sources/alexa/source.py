@@ -9,7 +9,7 @@ from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.source import Raw, Source
+from botplatform.source import Raw, Source, text_at
 from botplatform.subscription import Subscription
 
 # Alexa Skills Kit, "Request and Response JSON Reference": 8 seconds, of which the network keeps some.
@@ -43,20 +43,20 @@ def _event(body: Any) -> Event:
     for name in ("requestId", "type"):
         if not isinstance(request.get(name), str) or not request[name]:
             raise Rejected(f"{name} is missing", f"request.{name}")
-    session = _text(body, "session", "sessionId") or _text(body, "session", "user", "userId")
+    session = text_at(body, "session", "sessionId") or text_at(body, "session", "user", "userId")
     return Event(
         id=request["requestId"],
         source=f"urn:alexa:skill:{application(body) or 'unknown'}",
         type=f"{_TYPE}{request['type']}",
         subject=_subject(request),
-        time=_text(request, "timestamp"),
+        time=text_at(request, "timestamp"),
         data=body,
         extensions={"partitionkey": session} if session else {},
     ).checked()
 
 
 def _subject(request: dict[str, Any]) -> str | None:
-    name = _text(request, "intent", "name")
+    name = text_at(request, "intent", "name")
     if request["type"] == "IntentRequest" and name is None:
         raise Rejected("an IntentRequest without an intent name", "request.intent.name")
     return name
@@ -64,16 +64,9 @@ def _subject(request: dict[str, Any]) -> str | None:
 
 def application(body: Any) -> str | None:
     """The id of the skill a request is for."""
-    return _text(body, "session", "application", "applicationId") or _text(
+    return text_at(body, "session", "application", "applicationId") or text_at(
         body, "context", "System", "application", "applicationId"
     )
-
-
-def _text(value: Any, *path: str) -> str | None:
-    """The text at a path into nested objects, None where there is none."""
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) and value else None
 
 
 def reply_within(event: Event) -> float | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from botplatform.event import Event
 from botplatform.reply import Reply
 from botplatform.sources.slack.command import CommandTemplate
-from botplatform.subscription import F, Subscription, check_text, subscribe
+from botplatform.subscription import F, Subscription, check_text, mounted, subscribe
 
 
 def command(template: str) -> Callable[[F], F]:
@@ -81,15 +80,12 @@ def mount(app: Any) -> Callable[[Event], Reply | None]:
         from slack_bolt import BoltRequest
 
         response = app.dispatch(BoltRequest(mode="socket_mode", body=event.data))
+        if response.status == 404 and event.type == "com.slack.command":
+            return Reply(f"I do not know `{event.subject}`.")
         return _from_bolt(response.status, response.body)
 
     pattern = {"type": [{"prefix": "com.slack."}]}
-    handler = subscribe(Subscription("slack", "what a Bolt app listens to", pattern, fallback=True))(mounted_slack_app)
-    plugin = sys._getframe(1).f_globals
-    handler.__module__ = plugin["__name__"]
-    # The loader looks for handlers among a plugin's names, so that `slack.mount(app)` alone on its line works too.
-    plugin.setdefault(handler.__name__, handler)
-    return handler
+    return mounted(mounted_slack_app, Subscription("slack", "what a Bolt app listens to", pattern, fallback=True))
 
 
 def _from_bolt(status: int, body: Any) -> Reply | None:

@@ -12,7 +12,7 @@ from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.source import EffectRequest, Raw, Source
+from botplatform.source import EffectRequest, Raw, Source, text_at
 from botplatform.subscription import Subscription
 
 # Slack API, "Responding to interactions": 3 seconds, of which the network keeps some.
@@ -90,14 +90,14 @@ def _event(payload: dict[str, Any], raw: Raw) -> Event:
 
 def _kind(payload: dict[str, Any]) -> tuple[str, str | None, str | None]:
     """The kind of payload, what it is about, and whose order it is part of."""
-    user = _text(payload, "user", "id") or _text(payload, "user_id") or _text(payload, "user")
+    user = text_at(payload, "user", "id") or text_at(payload, "user_id") or text_at(payload, "user")
     type_ = payload.get("type")
     if type_ == "event_callback":
         inner = payload.get("event")
-        if not isinstance(inner, dict) or not _text(inner, "type"):
+        if not isinstance(inner, dict) or not text_at(inner, "type"):
             raise Rejected("an event_callback without an event", "event")
-        channel = _text(inner, "channel") or _text(inner, "item", "channel")
-        return f"event.{inner['type']}", channel, channel or _text(inner, "user")
+        channel = text_at(inner, "channel") or text_at(inner, "item", "channel")
+        return f"event.{inner['type']}", channel, channel or text_at(inner, "user")
     if isinstance(payload.get("command"), str) and type_ is None:
         return "command", payload["command"] or None, user
     if "ssl_check" in payload and type_ is None:
@@ -114,22 +114,22 @@ def _subject(payload: dict[str, Any]) -> str | None:
     actions = payload.get("actions")
     first = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
     return (
-        _text(first, "action_id")
-        or _text(payload, "action_id")
-        or _text(payload, "callback_id")
-        or _text(payload, "view", "callback_id")
+        text_at(first, "action_id")
+        or text_at(payload, "action_id")
+        or text_at(payload, "callback_id")
+        or text_at(payload, "view", "callback_id")
     )
 
 
 def _id(payload: dict[str, Any]) -> str:
     """Slack's own id of the happening; where it has none, one made of all that it says."""
-    own = _text(payload, "event_id") or _text(payload, "trigger_id") or _text(payload, "event", "event_ts")
+    own = text_at(payload, "event_id") or text_at(payload, "trigger_id") or text_at(payload, "event", "event_ts")
     return own or "sha256-" + hashlib.sha256(codec.encode(payload)).hexdigest()[:32]
 
 
 def _team(payload: dict[str, Any]) -> str:
     known = ("team_id",), ("team", "id"), ("user", "team_id"), ("enterprise_id",), ("enterprise", "id"), ("api_app_id",)
-    return next((found for path in known if (found := _text(payload, *path))), "unknown")
+    return next((found for path in known if (found := text_at(payload, *path))), "unknown")
 
 
 def _time(payload: dict[str, Any], raw: Raw) -> datetime | None:
@@ -138,13 +138,6 @@ def _time(payload: dict[str, Any], raw: Raw) -> datetime | None:
         return datetime.fromtimestamp(float(seconds), UTC) if seconds else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None
-
-
-def _text(value: Any, *path: str) -> str | None:
-    """The text at a path into nested objects, None where there is none."""
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) and value else None
 
 
 def reply_within(event: Event) -> float | None:
@@ -172,17 +165,17 @@ def follow_up(event: Event, reply: Reply) -> EffectRequest | None:
     """A reply nobody waits for: to the response_url where Slack gave one, else into the event's channel."""
     if not (reply.text or reply.blocks):
         return None
-    url = _text(event.data, "response_url")
+    url = text_at(event.data, "response_url")
     if url:
         return EffectRequest("slack", {"response_url": url, **_message(reply)}, order=url)
-    channel = _text(event.data, "event", "channel") or _text(event.data, "channel", "id")
+    channel = text_at(event.data, "event", "channel") or text_at(event.data, "channel", "id")
     if not channel:
         return None
     message = {
         "channel": channel,
         "text": reply.text,
         "blocks": list(reply.blocks or ()),
-        "thread_ts": _text(event.data, "event", "thread_ts"),
+        "thread_ts": text_at(event.data, "event", "thread_ts"),
     }
     return EffectRequest("slack", {name: value for name, value in message.items() if value}, order=channel)
 
@@ -208,7 +201,7 @@ def suggest(event: Event) -> str:
         "com.slack.message_action": f'slack.shortcut("{event.subject}")',
     }.get(event.type, f'cloudevents.event("{event.type}")')
     if event.type.startswith("com.slack.event."):
-        bots = ", bots=True" if _text(event.data, "event", "bot_id") else ""
+        bots = ", bots=True" if text_at(event.data, "event", "bot_id") else ""
         decorator = f'slack.event("{event.type.removeprefix("com.slack.event.")}"{bots})'
     return f'@{decorator}\ndef answer(event: Event, ctx: Context) -> Reply | str:\n    return "…"'
 

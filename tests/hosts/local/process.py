@@ -48,7 +48,7 @@ class Process:
 
     def _is_up(self) -> bool:
         assert self._process.poll() is None, self.log.read_text()
-        return self._running().get("pid") == self.pid
+        return bool(self._running().get("pid") == self.pid)
 
     def _running(self) -> Any:
         try:

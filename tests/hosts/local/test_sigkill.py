@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ def test_no_message_is_lost_or_counted_twice_however_often_the_process_is_killed
 ) -> None:
     written(tmp_path, {"counter": COUNTER})
     with process(tmp_path, MQTT_URL=mosquitto.url), kept(tmp_path) as store:
-        eventually(lambda: mosquitto.publish("ready", "1") or counted(store))
+        eventually(lambda: hears(mosquitto, store))
     numbers = iter(range(MESSAGES))
     for _ in range(KILLS):
         with process(tmp_path, MQTT_URL=mosquitto.url), ThreadPoolExecutor() as others:
@@ -96,6 +97,12 @@ def test_a_command_acknowledged_before_the_process_was_killed_is_answered_after_
         (tmp_path / "open").touch()
         with process(tmp_path, **slack.settings):
             assert slack.next() == ("/commands/1", {"response_type": "ephemeral", "text": "At last."})
+
+
+def hears(mosquitto: Mosquitto, store: SqliteStore) -> bool:
+    """Whether messages arrive: until they do, the broker knows of no subscription and keeps nothing."""
+    mosquitto.publish("ready", "1")
+    return bool(counted(store))
 
 
 def publish(mosquitto: Mosquitto, numbers: list[int]) -> None:

@@ -68,8 +68,9 @@ def test_it_answers_its_actions(platform: Platform) -> None:
 
 
 @pytest.mark.usefixtures("capfd")  # Bolt prints what it has no listener for
-def test_what_it_has_no_listener_for_has_no_answer(platform: Platform) -> None:
-    assert platform.slack("/nothing") is None
+def test_a_command_it_has_no_listener_for_is_answered_and_nothing_else_is(platform: Platform) -> None:
+    assert platform.slack("/goodbye") == "I do not know `/goodbye`."
+    assert platform.slack_action("unheard") is None
 
 
 def test_the_same_request_delivered_again_does_not_reach_it_twice(platform: Platform) -> None:
