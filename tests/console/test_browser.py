@@ -119,8 +119,12 @@ def test_an_event_opens_and_closes_and_the_focus_comes_back(console: Session, pa
 
 def test_an_event_has_an_address_of_its_own(console: Session, page: Page) -> None:
     number = console.happen("locks/gate/state", "ajar")
+    expect(row(page, number)).to_be_visible()
     page.goto(f"{console.platform.url}/console/#event-{number}")
     expect(page.get_by_role("dialog", name="locks/gate/state")).to_contain_text("ajar")
+    page.get_by_role("button", name="Close").click()
+    expect(page).to_have_url(f"{console.platform.url}/console/")
+    expect(row(page, number).locator("a")).to_be_focused()
 
 
 def test_an_unmatched_event_shows_the_handler_one_would_write(console: Session, page: Page) -> None:

@@ -514,7 +514,7 @@ async function look() {
   const changed = entries.filter((entry) => JSON.stringify(events.get(entry.number)) !== JSON.stringify(entry));
   for (const entry of changed) events.set(entry.number, entry);
   const counts = JSON.stringify(status.counts);
-  live.again = false; // an old event may have been delivered again
+  live.again = counts !== live.counts; // an old event may have been delivered again
   showStatus(status);
   if (changed.length || live.started === null) await Promise.all([showEvents(), showOutbox(), showTopics()]);
   if (status.plugins !== live.plugins || Date.now() / 1000 > live.due) await showPlugins();
