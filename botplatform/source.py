@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botplatform import codec
 from botplatform.errors import Rejected
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ class Source:
     unmatched: Callable[[Event, Sequence[Subscription]], Reply | None] = _nothing_to_say
     signed: bool = False
     secrets: frozenset[str] = frozenset()
+
+
+def quoted(text: object) -> str:
+    """A text as Python source, whatever is in it."""
+    return codec.encode(str(text)).decode()
 
 
 def text_at(value: Any, *path: str) -> str | None:

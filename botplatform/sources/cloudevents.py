@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import JSON, Event
-from botplatform.source import Raw, Source
+from botplatform.source import Raw, Source, quoted
 from botplatform.subscription import F, Subscription, subscribe
 
 BATCH = "application/cloudevents-batch+json"
@@ -88,7 +88,7 @@ def recognizes(value: Any) -> bool:
 
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
-    return f'@cloudevents.event("{event.type}")\ndef notice(event: Event, ctx: Context) -> None:\n    ...'
+    return f"@cloudevents.event({quoted(event.type)})\ndef notice(event: Event, ctx: Context) -> None:\n    ..."
 
 
 SOURCE = Source(

@@ -12,7 +12,7 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
-from botplatform.source import Raw, Source, text_at
+from botplatform.source import Raw, Source, quoted, text_at
 from botplatform.subscription import F, Subscription, subscribe
 
 # AWS delivers files of some 45 MB at most when unpacked; whatever is far beyond that is no log file.
@@ -182,8 +182,8 @@ def _is_of_a_trigger(record: dict[str, Any]) -> bool:
 
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
-    name = event.data.get("eventName")
-    return f'@cloudtrail.event({{"eventName": ["{name}"]}})\ndef notice(event: Event, ctx: Context) -> None:\n    ...'
+    decorator = f'@cloudtrail.event({{"eventName": [{quoted(event.data.get("eventName"))}]}})'
+    return f"{decorator}\ndef notice(event: Event, ctx: Context) -> None:\n    ..."
 
 
 SOURCE = Source(

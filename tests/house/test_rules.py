@@ -26,7 +26,7 @@ CORE = {
     "event": {"codec", "errors"},
     "reply": set(),
     "subscription": {"event", "patterns"},
-    "source": {"errors", "event", "reply", "subscription"},
+    "source": {"codec", "errors", "event", "reply", "subscription"},
     "effect": {"event"},
     "store": {"errors", "event", "source"},
     "state": {"codec", "durations", "store"},

@@ -101,3 +101,9 @@ def test_the_handler_suggested_for_a_sample_would_hear_of_it(sample: Path, tmp_p
         plugins = load(tmp_path / str(number), **{name: imports + SOURCES[sample.parent.name].suggest(event)})
         assert not plugins.mistakes
         assert Router(plugins.handlers).route(event)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_suggestion_is_python_whatever_an_event_is_about(source: str) -> None:
+    strange = "a\"b\\c\nd'e/f"
+    compile(SOURCES[source].suggest(Event(type=strange, subject=strange, data={"eventName": strange})), source, "exec")

@@ -128,6 +128,9 @@ class Dispatcher:
                 delivery.open -= 1
             settled = [delivery for delivery in deliveries if not delivery.open]
         for delivery in settled:
+            if any(result.again for result in delivery.results):
+                self.count("delivered again")
+                self.store.log.delivered_again(delivery.event)
             delivery.settle()
 
     def _start(self, task: Task, delivery: Delivery | None, delay: float = 0) -> None:

@@ -30,12 +30,13 @@ CRASH_LIMIT = 3
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an event in one handler: committed, waiting for another attempt, or given up."""
+    """What came of an event in one handler: committed (`again`: by an earlier delivery), waiting, or given up."""
 
     handler: str
     status: str
     reply: Reply | None = None
     reason: str = ""
+    again: bool = False
 
 
 @dataclass(eq=False)
@@ -160,12 +161,10 @@ class Task:
     def _done(self, committed: Committed) -> None:
         dispatcher = self._dispatcher
         outcome = committed.outcome
-        if outcome.duplicate:
-            dispatcher.count("delivered again")
-            dispatcher.store.log.delivered_again(self.event)
         dispatcher.count("suppressed", len(outcome.suppressed) if not outcome.duplicate else 0)
         dispatcher.performer.perform(committed.effects)
-        dispatcher.tell(self, Result(self.handler, "done", reply_of(outcome)), over=True)
+        result = Result(self.handler, "done", reply_of(outcome), again=outcome.duplicate)
+        dispatcher.tell(self, result, over=True)
 
     def _failed(self, failed: Failed, run: Run) -> float | None:
         """Keep the task for another attempt, or give it up; the answer is as that of `run`."""

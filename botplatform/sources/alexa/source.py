@@ -9,7 +9,7 @@ from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.source import Raw, Source, text_at
+from botplatform.source import Raw, Source, quoted, text_at
 from botplatform.subscription import Subscription
 
 # Alexa Skills Kit, "Request and Response JSON Reference": 8 seconds, of which the network keeps some.
@@ -115,7 +115,7 @@ def unmatched(event: Event, known: Sequence[Subscription]) -> Reply | None:
 
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
-    decorator = f'intent("{event.subject}", samples=["…"])' if event.subject else "launch()"
+    decorator = f'intent({quoted(event.subject)}, samples=["…"])' if event.subject else "launch()"
     if event.type == f"{_TYPE}SessionEndedRequest":
         decorator = "session_ended()"
     return f'@alexa.{decorator}\ndef answer(event: Event, ctx: Context) -> Reply | str:\n    return "…"'

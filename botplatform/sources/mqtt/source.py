@@ -12,7 +12,7 @@ from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import JSON, Event
 from botplatform.router import MQTT_MESSAGE
-from botplatform.source import Raw, Source
+from botplatform.source import Raw, Source, quoted
 from botplatform.sources.mqtt.message import Message
 from botplatform.subscription import Subscription
 
@@ -119,7 +119,7 @@ def suggest(event: Event) -> str:
     """The handler one would write for this event."""
     levels = (event.subject or "").split("/")
     template = "/".join([*levels[:1], "{name}", *levels[2:]]) if len(levels) > 1 else levels[0]
-    return f'@mqtt.topic("{template}")\ndef remember(event: Event, ctx: Context) -> None:\n    ...'
+    return f"@mqtt.topic({quoted(template)})\ndef remember(event: Event, ctx: Context) -> None:\n    ..."
 
 
 SOURCE = Source(

@@ -58,7 +58,8 @@ def recognizes(value: Any) -> bool:
 
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
-    function = (event.subject or "tick").rpartition(".")[2]
+    name = (event.subject or "").rpartition(".")[2]
+    function = name if name.isidentifier() else "run"
     decorator = '@schedule.on("cron(0 7 * * ? *)", timezone="Europe/Berlin")'
     return f"{decorator}\ndef {function}(event: Event, ctx: Context) -> None:\n    ..."
 

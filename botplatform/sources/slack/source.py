@@ -12,7 +12,7 @@ from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.source import EffectRequest, Raw, Source, text_at
+from botplatform.source import EffectRequest, Raw, Source, quoted, text_at
 from botplatform.subscription import Subscription
 
 # Slack API, "Responding to interactions": 3 seconds, of which the network keeps some.
@@ -194,15 +194,15 @@ def unmatched(event: Event, known: Sequence[Subscription]) -> Reply | None:
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
     decorator = {
-        "com.slack.command": f'slack.command("{event.subject}")',
-        "com.slack.block_actions": f'slack.action("{event.subject}")',
-        "com.slack.view_submission": f'slack.view("{event.subject}")',
-        "com.slack.shortcut": f'slack.shortcut("{event.subject}")',
-        "com.slack.message_action": f'slack.shortcut("{event.subject}")',
-    }.get(event.type, f'cloudevents.event("{event.type}")')
+        "com.slack.command": f"slack.command({quoted(event.subject)})",
+        "com.slack.block_actions": f"slack.action({quoted(event.subject)})",
+        "com.slack.view_submission": f"slack.view({quoted(event.subject)})",
+        "com.slack.shortcut": f"slack.shortcut({quoted(event.subject)})",
+        "com.slack.message_action": f"slack.shortcut({quoted(event.subject)})",
+    }.get(event.type, f"cloudevents.event({quoted(event.type)})")
     if event.type.startswith("com.slack.event."):
         bots = ", bots=True" if text_at(event.data, "event", "bot_id") else ""
-        decorator = f'slack.event("{event.type.removeprefix("com.slack.event.")}"{bots})'
+        decorator = f"slack.event({quoted(event.type.removeprefix('com.slack.event.'))}{bots})"
     return f'@{decorator}\ndef answer(event: Event, ctx: Context) -> Reply | str:\n    return "…"'
 
 

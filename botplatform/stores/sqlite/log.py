@@ -34,8 +34,10 @@ class Log:
         self._mask = mask
 
     def record(self, event: Event, verdict: str, reason: str = "") -> None:
-        """Log an event that no unit of work will log; does not wait for the disk."""
-        self._submit(lambda connection: self.record_in(connection, event, verdict, reason))
+        """Log an event that no unit of work will log, or that it came once more; does not wait for the disk."""
+        row = self._row(event, verdict, reason)
+        again = f"{_INSERT} ON CONFLICT DO UPDATE SET deliveries = deliveries + 1"
+        self._submit(lambda connection: connection.execute(again, row).rowcount)
 
     def reject(self, source: str, reason: str) -> None:
         """Log an input of `source` that was no event; does not wait for the disk."""
@@ -43,9 +45,12 @@ class Log:
         self._submit(lambda connection: connection.execute(_INSERT, row).rowcount)
 
     def record_in(self, connection: sqlite3.Connection, event: Event, verdict: str, reason: str = "") -> None:
-        """Log an event as part of a transaction; one that is there already is delivered once more."""
-        row = (event.source, event.id, event.type, event.subject, self._clock(), verdict, reason, self._mask(event))
-        connection.execute(f"{_INSERT} ON CONFLICT DO NOTHING", row)
+        """Log an event as part of a transaction; one that is there already stays as it is."""
+        connection.execute(f"{_INSERT} ON CONFLICT DO NOTHING", self._row(event, verdict, reason))
+
+    def _row(self, event: Event, verdict: str, reason: str) -> tuple[Any, ...]:
+        now, envelope = self._clock(), self._mask(event)
+        return (event.source, event.id, event.type, event.subject, now, verdict, reason, envelope)
 
     def delivered_again(self, event: Event) -> None:
         """Count one more delivery of an event; does not wait for the disk."""

@@ -146,6 +146,15 @@ def test_an_event_that_comes_again_is_answered_as_before_and_counted(start: Star
     assert machine.dispatcher.counts["delivered again"] == 1
 
 
+def test_a_delivery_to_several_handlers_is_counted_once(start: Start) -> None:
+    machine = start(counting, handler_of(count, uses=["text"], plugin="other"))
+    machine.handle(happened())
+    machine.handle(happened())
+
+    assert machine.dispatcher.counts["delivered again"] == 1
+    eventually(lambda: [entry["deliveries"] for entry in machine.store.log.events()] == [2])
+
+
 def test_an_event_that_arrives_many_times_at_once_is_handled_once_and_all_are_answered(
     start: Start, gate: Gate
 ) -> None:

@@ -317,6 +317,14 @@ def test_an_event_that_is_delivered_again_is_counted_and_not_logged_twice(store:
     assert [entry["deliveries"] for entry in store.log.events()] == [2]
 
 
+def test_an_event_nobody_listens_to_that_comes_again_is_counted_too(store: SqliteStore) -> None:
+    store.log.record(happened(), "unmatched")
+    store.log.record(happened(), "unmatched")
+    store.prune(age=3600)  # the log waits for nobody; this does
+
+    assert [entry["deliveries"] for entry in store.log.events()] == [2]
+
+
 def test_a_page_of_the_log_goes_on_where_the_last_one_ended(store: SqliteStore) -> None:
     for n in range(5):
         store.log.record(happened(str(n)), "unmatched")
