@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 
 from benchmarks.commands import commands, echo
@@ -12,6 +11,7 @@ from benchmarks.measure import Contender, Figures, Race
 from benchmarks.servers import installed, serving
 
 CALLS = 2000
+WARM_UP = 200
 _SHARES = (
     "shares the engine's process: runs on a thread of it, stops cleanly and leaves none behind (checked each time)"
 )
@@ -25,14 +25,14 @@ NOTES = {
 
 def races() -> Iterator[Race]:
     """A race on one connection and one on sixteen."""
-    with client() as load, ExitStack() as running:
-        ports = {name: running.enter_context(serving(name)) for name in NOTES if installed(name)}
-        absent = {name: "it is not installed (benchmarks/README.md)" for name in NOTES if name not in ports}
-        calls = [_call(body) for body in commands(CALLS)]
+    absent = {name: "it is not installed (benchmarks/README.md)" for name in NOTES if not installed(name)}
+    calls = [_call(body) for body in commands(CALLS)]
+    with client() as load:
         for connections in (1, 16):
             contenders = [
-                Contender(name, partial(_measure, load, port, calls, connections), NOTES[name])
-                for name, port in ports.items()
+                Contender(name, partial(_measure, load, name, calls, connections), note)
+                for name, note in NOTES.items()
+                if name not in absent
             ]
             yield Race(f"http_server: a Flask JSON echo, keep-alive connections: {connections}", contenders, absent)
 
@@ -41,5 +41,8 @@ def _call(body: bytes) -> Call:
     return post("/slack", body, echo(body), {"Content-Type": "application/x-www-form-urlencoded"})
 
 
-def _measure(load: Client, port: int, calls: list[Call], connections: int) -> Figures:
-    return load.load(port, calls, connections)
+def _measure(load: Client, name: str, calls: list[Call], connections: int) -> Figures:
+    """Start the server anew: one that runs for long keeps to the pace it fell into, which differs between starts."""
+    with serving(name) as port:
+        load.load(port, calls[:WARM_UP], connections)
+        return load.load(port, calls, connections)
