@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from botplatform.errors import Rejected, Retry
+
 if TYPE_CHECKING:
     from botplatform.event import Event
+    from botplatform.store import PendingEffect
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,20 @@ class Effect:
     name: str
     perform: Callable[[Mapping[str, Any], str], Mapping[str, Any]]
     destination: str
+
+
+def perform(effects: Mapping[str, Effect], pending: PendingEffect) -> Mapping[str, Any]:
+    """Perform a committed effect with the one of `effects` it names; whatever goes wrong is a Retry or Rejected."""
+    kind = effects.get(pending.request.name)
+    if kind is None:
+        raise Rejected(f"no effect {pending.request.name!r} is installed")
+    try:
+        return kind.perform(pending.request.arguments, pending.key)
+    except (Retry, Rejected):
+        raise
+    except Exception as error:
+        logger.exception("effect %s failed", pending.key)
+        raise Retry(f"{type(error).__name__}: {error}") from error
 
 
 class Host(Protocol):

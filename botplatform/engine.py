@@ -66,8 +66,11 @@ class Engine:
         done = self.store.outcome(work)
         if done is None:
             return self._attempt(event, match, work, run or Run(), also or {})
-        # Committed before: all that may be left of it is effects that were still to be performed.
-        return self.store.commit(Commit(work, event, done, run=run))
+        # Committed before: all that may be left of it is effects that were still to be performed, and its reply, where
+        # whoever asked was told to wait for another run.
+        reply = Reply.from_dict(done.reply) if done.reply else None
+        follow_up = self.source_of(event).follow_up(event, reply) if reply else None
+        return self.store.commit(Commit(work, event, done, follow_up=follow_up, run=run))
 
     def _attempt(self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]) -> Committed:
         for lost in range(CONFLICTS):
@@ -124,7 +127,8 @@ class Engine:
         handler = match.handler
         source = self.sources.get(match.subscription.source)
         own = source.prepare(event.fresh(), match.subscription) if source else event.fresh()
-        ctx = Context(own, handler.name, unit, self.clock(), match.params, handler.uses, self.plugins)
+        declared = (handler.uses, self.plugins, handler.keeps_state)
+        ctx = Context(own, handler.name, unit, self.clock(), match.params, *declared)
         given = {"event": own, "ctx": ctx}
         return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
 

@@ -225,7 +225,7 @@ def _imported(load: Callable[[], Any], file: str) -> Any:
 
 def _handlers(plugin: str, module: Any, file: str) -> Iterator[Handler]:
     """The handlers a module defines; those it merely imports belong to where they come from."""
-    uses = _uses(module, file)
+    uses, keeps_state = _uses(module, file), _keeps_state(module, file)
     found: list[Any] = []
     for name, function in vars(module).items():
         # A handler may have a second name: it is still one handler.
@@ -234,7 +234,17 @@ def _handlers(plugin: str, module: Any, file: str) -> Iterator[Handler]:
             line = function.__code__.co_firstlineno
             arguments = _arguments(name, function, file, line)
             subscriptions = tuple(reversed(_ordered(subscriptions_of(function))))
-            yield Handler(f"{plugin}.{name}", plugin, function, arguments, subscriptions, uses, file, line)
+            yield Handler(
+                f"{plugin}.{name}",
+                plugin,
+                function,
+                arguments,
+                subscriptions,
+                uses,
+                file,
+                line,
+                keeps_state and "ctx" in arguments,
+            )
 
 
 def _ordered(subscriptions: tuple[Subscription, ...]) -> tuple[Subscription, ...]:
@@ -246,6 +256,14 @@ def _uses(module: Any, file: str) -> frozenset[str]:
     if isinstance(uses, str) or not isinstance(uses, Collection) or not all(isinstance(name, str) for name in uses):
         raise PluginMistake('USES is a list of effects: USES = ["text"]', file, mistakes.line_of(file, "USES"))
     return frozenset(uses)
+
+
+def _keeps_state(module: Any, file: str) -> bool:
+    """Whether the plugin may use `ctx.state`: not if it says so."""
+    declared = getattr(module, "STATE", True)
+    if declared not in (True, False):
+        raise PluginMistake("STATE is False for a plugin that keeps no state", file, mistakes.line_of(file, "STATE"))
+    return bool(declared)
 
 
 def _arguments(name: str, function: Any, file: str, line: int) -> tuple[str, ...]:

@@ -15,7 +15,10 @@ from botplatform.subscription import Subscription
 
 @dataclass(frozen=True)
 class Handler:
-    """A plugin's function with all that is known of it; `name` is `plugin.function`."""
+    """A plugin's function with all that is known of it; `name` is `plugin.function`.
+
+    `uses` are the effects its plugin declares, `keeps_state` says whether it may use `ctx.state`.
+    """
 
     name: str
     plugin: str
@@ -25,6 +28,7 @@ class Handler:
     uses: frozenset[str]
     file: str
     line: int
+    keeps_state: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from botplatform.effects.text import has_credentials, read_recipients
+from botplatform.aws import has_credentials
+from botplatform.effects.text import read_recipients
 from botplatform.errors import InvalidSettings
 
 

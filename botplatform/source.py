@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from botplatform.subscription import Subscription
 
 
+MASK = "***"
+
+
 @dataclass(frozen=True)
 class Raw:
     """Bytes as they came from outside, with the headers (lower-case names) that came along, if any."""
@@ -35,6 +38,10 @@ class EffectRequest:
     name: str
     arguments: Mapping[str, Any]
     order: str = ""
+
+    def shown(self) -> dict[str, Any]:
+        """The arguments as tools may show them: whoever knows a response_url can write in its conversation."""
+        return {name: MASK if name == "response_url" else value for name, value in self.arguments.items()}
 
 
 def _nobody_waits(event: Event) -> None:
@@ -106,9 +113,6 @@ def text_at(value: Any, *path: str) -> str | None:
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None
     return value if isinstance(value, str) and value else None
-
-
-MASK = "***"
 
 
 def masked(event: Event, secrets: frozenset[str]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -93,15 +94,29 @@ class Commit:
 class Run:
     """What others may have decided about a handler's run by the time it commits.
 
-    The store reads it inside the commit, where whatever changes it is kept out, so there is no gap for luck:
     `abandoned` refuses the commit, `answered` turns the reply into its follow-up effect, `inboxed` takes the event
-    out of the inbox. `attempt` counts from 1.
+    out of the inbox. `attempt` counts from 1. A store either reads it inside its commit, where whatever changes it is
+    kept out, or asks `begin_commit` first: so there is no gap for luck.
     """
 
     abandoned: bool = False
     answered: bool = False
     inboxed: bool = False
     attempt: int = 1
+    _committing: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+
+    def begin_commit(self) -> bool:
+        """Whether the run may commit: False once it is abandoned. From now on it cannot be abandoned any more."""
+        with self._lock:
+            self._committing = not self.abandoned
+            return self._committing
+
+    def abandon(self) -> bool:
+        """Give the run up, so that nothing of it happens; False when its commit has begun, and has to be waited for."""
+        with self._lock:
+            self.abandoned = not self._committing
+            return self.abandoned
 
 
 class Abandoned(Conflict):
@@ -135,7 +150,8 @@ class Store(Protocol):
         """Apply all of it in one transaction; raises Conflict when a version read is no longer current.
 
         Raises TypeError when a change does not fit the value there is: a number added to a text.
-        Work that is done already keeps its outcome, and only its effects still pending are returned.
+        Work that is done already keeps its outcome, and only its effects still pending are returned; where the sender
+        was answered without its reply (`commit.run.answered`), `commit.follow_up` becomes one of them, once.
         """
 
     def pending(self) -> list[PendingEffect]:

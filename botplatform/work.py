@@ -26,8 +26,8 @@ TEXT_LIMIT = 1600
 _TOPIC_WILDCARD = re.compile(r"[+#\0]")
 
 
-class UndeclaredEffect(Exception):
-    """A plugin asked for an effect it does not name in its `USES`."""
+class Undeclared(Exception):
+    """A plugin asked for an effect it does not name in its `USES`, or for the state it says it does not keep."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class Context:
         params: Mapping[str, str],
         uses: Collection[str],
         plugins: Callable[[], Sequence[PluginInfo]],
+        keeps_state: bool = True,
     ) -> None:
         plugin = handler.partition(".")[0]
         self.params = params
-        self.state = unit.state
         self.now = datetime.fromtimestamp(now, UTC)
         self.log = logging.getLogger(f"botplatform.plugins.{plugin}")
         self._unit = unit
@@ -85,6 +85,14 @@ class Context:
         self._plugin = plugin
         self._uses = uses
         self._plugins = plugins
+        self._keeps_state = keeps_state
+
+    @property
+    def state(self) -> State:
+        """The plugin's own values by name; raises where it says that it keeps none."""
+        if not self._keeps_state:
+            raise Undeclared(f"plugin {self._plugin} says that it keeps no state: delete STATE = False")
+        return self._unit.state
 
     @property
     def plugins(self) -> Sequence[PluginInfo]:
@@ -149,7 +157,7 @@ class Context:
     def _declared(self, name: str) -> None:
         if name not in self._uses:
             wanted = sorted({*self._uses, name})
-            raise UndeclaredEffect(f"plugin {self._plugin} uses the effect {name!r}: declare it with USES = {wanted!r}")
+            raise Undeclared(f"plugin {self._plugin} uses the effect {name!r}: declare it with USES = {wanted!r}")
 
     def _once(self, what: str, period: float) -> str | None:
         """What to add to a text that may go out now, None when it may not."""

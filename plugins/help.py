@@ -2,6 +2,8 @@
 
 from botplatform import Context, PluginInfo, Reply, alexa, slack
 
+STATE = False
+
 
 @slack.command("/help")
 @slack.event("app_mention")

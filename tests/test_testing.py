@@ -13,7 +13,7 @@ import pytest
 from botplatform import Event, Rejected, Retry
 from botplatform.reply import Reply
 from botplatform.testing import Platform
-from botplatform.work import UndeclaredEffect
+from botplatform.work import Undeclared
 from tests.plugin_files import load
 
 PLUGIN = '''
@@ -270,7 +270,7 @@ def test_a_redelivery_is_answered_with_the_first_reply_and_does_nothing_again(pl
         ("bug", KeyError, "bug"),
         ("retry", Retry, "busy"),
         ("answer", TypeError, "a handler returns a Reply, text or None, not int"),
-        ("undeclared", UndeclaredEffect, "plugin demo uses the effect 'pigeon': declare it with USES = "),
+        ("undeclared", Undeclared, "plugin demo uses the effect 'pigeon': declare it with USES = "),
     ],
 )
 def test_what_a_handler_raises_is_raised_in_the_test_and_nothing_is_committed(

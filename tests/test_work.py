@@ -13,7 +13,7 @@ from botplatform import Context, Event, Rejected
 from botplatform.source import EffectRequest
 from botplatform.store import Commit, Outcome, Work
 from botplatform.stores.sqlite import SqliteStore
-from botplatform.work import TEXT_LIMIT, UndeclaredEffect, Unit
+from botplatform.work import TEXT_LIMIT, Undeclared, Unit
 from tests.handlers import SOURCE, happened
 
 NOW = 1_800_000_000.0
@@ -140,7 +140,7 @@ def test_an_effect_that_was_not_declared_is_refused_with_the_line_to_write(
     uses = ALL - {name}
     line = f"USES = {sorted(ALL)!r}"
 
-    with pytest.raises(UndeclaredEffect) as refused:
+    with pytest.raises(Undeclared) as refused:
         run(store, do, uses=uses)
     assert str(refused.value) == f"plugin demo uses the effect {name!r}: declare it with {line}"
 

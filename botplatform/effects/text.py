@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import ceil
 from typing import Any
 
+from botplatform.aws import client, has_credentials, lazily, passes
 from botplatform.effect import Effect
 from botplatform.errors import InvalidSettings, Rejected, Retry
 
@@ -18,12 +19,6 @@ _GSM7 = set(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM7_EXTENDED = set("^{}\\[~]|€")
-_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_PROFILE",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-)
 
 
 def effect(settings: Mapping[str, str]) -> Effect:
@@ -31,13 +26,8 @@ def effect(settings: Mapping[str, str]) -> Effect:
     recipients = read_recipients(settings.get("BOTPLATFORM_RECIPIENTS", ""))
     if not has_credentials(settings):
         return Effect("text", lambda arguments, _: _to_outbox(arguments, recipients), "the outbox")
-    client = _lazily(lambda: _sns(settings))
-    return Effect("text", lambda arguments, _: _send(client(), arguments, recipients), "Amazon SNS")
-
-
-def has_credentials(settings: Mapping[str, str]) -> bool:
-    """Whether the settings themselves name AWS credentials: a profile lying about on a laptop sends nothing."""
-    return any(settings.get(name) for name in _CREDENTIALS)
+    sns = lazily(lambda: client("sns", settings))
+    return Effect("text", lambda arguments, _: _send(sns(), arguments, recipients), "Amazon SNS")
 
 
 def read_recipients(text: str) -> dict[str, str]:
@@ -70,7 +60,7 @@ def _to_outbox(arguments: Mapping[str, Any], recipients: Mapping[str, str]) -> M
     }
 
 
-def _send(client: Any, arguments: Mapping[str, Any], recipients: Mapping[str, str]) -> Mapping[str, Any]:
+def _send(sns: Any, arguments: Mapping[str, Any], recipients: Mapping[str, str]) -> Mapping[str, Any]:
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
 
@@ -78,7 +68,7 @@ def _send(client: Any, arguments: Mapping[str, Any], recipients: Mapping[str, st
     if not _E164.match(number):
         raise Rejected(f"no number for {arguments['to']!r}: set BOTPLATFORM_RECIPIENTS={arguments['to']}=+15550100")
     try:
-        answer = client.publish(PhoneNumber=number, Message=arguments["body"])
+        answer = sns.publish(PhoneNumber=number, Message=arguments["body"])
     except ClientError as error:
         raise _by_cause(error) from error
     except (BotoCoreError, ResponseParserError) as error:
@@ -88,36 +78,5 @@ def _send(client: Any, arguments: Mapping[str, Any], recipients: Mapping[str, st
 
 def _by_cause(error: Any) -> Retry | Rejected:
     """Throttling and faults of the service pass; everything else is ours to mend."""
-    answer = error.response
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    reason = f"SNS: {answer.get('Error', {}).get('Message', error)}"
-    passing = status >= 500 or status == 429 or "Throttl" in answer.get("Error", {}).get("Code", "")
-    return Retry(reason) if passing else Rejected(reason)
-
-
-def _sns(settings: Mapping[str, str]) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    # One try each, well within an effect's deadline: what fails is tried again by whoever performs effects.
-    config = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})
-    session = boto3.Session(
-        aws_access_key_id=settings.get("AWS_ACCESS_KEY_ID") or None,
-        aws_secret_access_key=settings.get("AWS_SECRET_ACCESS_KEY") or None,
-        aws_session_token=settings.get("AWS_SESSION_TOKEN") or None,
-        profile_name=settings.get("AWS_PROFILE") or None,
-        region_name=settings.get("AWS_REGION") or settings.get("AWS_DEFAULT_REGION") or "us-east-1",
-    )
-    return session.client("sns", endpoint_url=settings.get("AWS_ENDPOINT_URL") or None, config=config)
-
-
-def _lazily(make: Callable[[], Any]) -> Callable[[], Any]:
-    """`make` called once, when first needed: importing boto3 takes longer than starting everything else."""
-    made: list[Any] = []
-
-    def get() -> Any:
-        if not made:
-            made.append(make())
-        return made[0]
-
-    return get
+    reason = f"SNS: {error.response.get('Error', {}).get('Message', error)}"
+    return Retry(reason) if passes(error) else Rejected(reason)

@@ -27,7 +27,7 @@ CORE = {
     "reply": set(),
     "subscription": {"event", "patterns"},
     "source": {"codec", "errors", "event", "reply", "subscription"},
-    "effect": {"event"},
+    "effect": {"errors", "event", "store"},
     "store": {"errors", "event", "source"},
     "state": {"codec", "durations", "store"},
     "work": {"codec", "durations", "event", "source", "state", "store", "subscription"},
@@ -46,8 +46,8 @@ SDK_ROOMS = {
     "iotcore": ("hosts.local",),
     "ask_sdk_core": ("sources.alexa",),
     "ask_sdk_runtime": ("sources.alexa",),
-    "boto3": ("effects.text",),
-    "botocore": ("effects.text",),
+    "boto3": ("aws",),
+    "botocore": ("aws", "effects", "stores.dynamodb", "hosts.aws_lambda", "hosts.worker", "deploy"),
     "cryptography": ("sources.alexa",),
     "sqlite3": ("stores.sqlite",),
     "msgspec": ("codec",),
@@ -167,7 +167,7 @@ def test_a_plugins_bug_is_caught_in_one_place():
     assert broad == {
         "engine",  # the guard around a handler
         "plugins",  # the guard around a plugin's import
-        "hosts.local.performer",  # the guard around an effect
+        "effect",  # the guard around an effect
         "hosts.local.lanes",  # a job that failed is logged and run again
         "hosts.local.mqtt",  # the network thread goes on
         "stores.sqlite.writer",  # handed on to whoever waits for the change

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
-from botplatform.effect import Effect
+from botplatform.effect import Effect, perform
 from botplatform.errors import Rejected, Retry, StateUnavailable
 from botplatform.hosts.local.lanes import Lanes, backoff
 from botplatform.store import PendingEffect, Store
@@ -31,14 +31,14 @@ class Performer:
         self._store = store
         self._lanes = Lanes(THREADS, "effects")
         self._lock = threading.Lock()
-        self._known: set[int] = set()
+        self._known: set[str] = set()
 
     def perform(self, pending: Iterable[PendingEffect]) -> None:
         """Queue effects; one that is queued already is not queued twice."""
         for effect in pending:
             with self._lock:
-                known = effect.number in self._known
-                self._known.add(effect.number)
+                known = effect.key in self._known
+                self._known.add(effect.key)
             if not known:
                 self._lanes.submit(_Performance(self, effect))
 
@@ -54,22 +54,9 @@ class Performer:
         """Let running effects finish; the rest is pending until the next start."""
         return self._lanes.stop(timeout)
 
-    def attempt(self, effect: PendingEffect) -> Mapping[str, object]:
-        """Do it once; raises Retry or Rejected."""
-        kind = self.effects.get(effect.request.name)
-        if kind is None:
-            raise Rejected(f"no effect {effect.request.name!r} is installed")
-        try:
-            return kind.perform(effect.request.arguments, effect.key)
-        except (Retry, Rejected):
-            raise
-        except Exception as error:
-            logger.exception("effect %s failed", effect.key)
-            raise Retry(f"{type(error).__name__}: {error}") from error
-
     def settled(self, effect: PendingEffect) -> None:
         """Forget an effect that is performed or given up."""
-        self._known.discard(effect.number)
+        self._known.discard(effect.key)
 
 
 class _Performance:
@@ -88,7 +75,7 @@ class _Performance:
         """Perform it once; what was performed and could not be marked is only marked again."""
         try:
             if self._result is None:
-                self._result = self._performer.attempt(self._effect)
+                self._result = perform(self._performer.effects, self._effect)
             self._performer._store.performed(self._effect, self._result)
         except Retry as retry:
             return self._failed(str(retry), retry.after, final=False)

@@ -12,7 +12,7 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import StateUnavailable
 from botplatform.event import Event
-from botplatform.source import MASK
+from botplatform.source import EffectRequest
 from botplatform.stores.sqlite.writer import Change, Writer, unavailable
 
 Query = Callable[[str, tuple[Any, ...]], list[Any]]
@@ -139,8 +139,7 @@ def _effect(row: Any) -> dict[str, Any]:
     return {
         "number": number,
         "name": name,
-        # Whoever knows a response_url can write in its conversation.
-        "arguments": {k: MASK if k == "response_url" else v for k, v in codec.decode(arguments).items()},
+        "arguments": EffectRequest(name, codec.decode(arguments)).shown(),
         "status": status,
         "attempts": attempts,
         "changed": changed,

@@ -141,6 +141,8 @@ class SqliteStore:
                 effects.append(commit.follow_up)
             self._request(connection, work, effects)
             self._mark(connection, work, commit.outcome)
+        elif run and run.answered and commit.follow_up:
+            self._follow_up(connection, work, commit.follow_up)
         self.log.record_in(connection, commit.event, "accepted")
         # Not only what this run took from there: a dead letter whose event is delivered once more may succeed.
         connection.execute("DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", work)
@@ -169,15 +171,23 @@ class SqliteStore:
             elif write.kind != "create":
                 connection.execute(_CHANGE, (applied(row[0], write), self._version, *key))
 
-    def _request(self, connection: sqlite3.Connection, work: Work, effects: list[EffectRequest]) -> None:
+    def _request(
+        self, connection: sqlite3.Connection, work: Work, effects: list[EffectRequest], first: int = 0
+    ) -> None:
         now = self._clock()
         connection.executemany(
             _REQUEST,
             [
                 (*work, position, effect.name, codec.encode(effect.arguments), effect.order, now)
-                for position, effect in enumerate(effects)
+                for position, effect in enumerate(effects, first)
             ],
         )
+
+    def _follow_up(self, connection: sqlite3.Connection, work: Work, follow_up: EffectRequest) -> None:
+        """Ask for the reply of a run whose sender was not told it, unless that was done before."""
+        asked = connection.execute(_REQUESTED, work).fetchall()
+        if (follow_up.name, codec.encode(follow_up.arguments)) not in asked:
+            self._request(connection, work, [follow_up], len(asked))
 
     def _mark(self, connection: sqlite3.Connection, work: Work, outcome: Outcome) -> None:
         reply = codec.encode(outcome.reply) if outcome.reply is not None else None
@@ -200,6 +210,7 @@ _PENDING = """SELECT number, source, id, handler, position, name, arguments, ord
     FROM effects WHERE status = 'pending'"""
 _REQUEST = """INSERT INTO effects (source, id, handler, position, name, arguments, ordering, status, changed)
     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)"""
+_REQUESTED = "SELECT name, arguments FROM effects WHERE (source, id, handler) = (?, ?, ?)"
 _EFFECTS_OF = """SELECT 1 FROM effects
     WHERE (effects.source, effects.id, effects.handler) = (outcomes.source, outcomes.id, outcomes.handler)"""
 _SETTLE = """UPDATE effects SET status = ?, changed = ?, result = ?, attempts = attempts + 1

@@ -1,0 +1,211 @@
+"""Events handled on the spot: routed, committed, and their effects performed before whoever brought them hears of it.
+
+For hosts whose senders keep an event until it is done, and bring it again otherwise: Lambda's triggers, and SQS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+from botplatform import codec
+from botplatform.effect import Effect, perform
+from botplatform.engine import Engine, Failed
+from botplatform.errors import Rejected, Retry, StateUnavailable
+from botplatform.event import Event
+from botplatform.reply import Reply
+from botplatform.router import Match, Router
+from botplatform.source import masked
+from botplatform.store import Abandoned, Committed, Outcome, PendingEffect, Run
+
+# After so many tries an effect is given up: with the sweep's backoff that is most of a day.
+EFFECT_ATTEMPTS = 10
+# Of the entries of the log, so that what reads them later knows them.
+VERSION = 1
+APOLOGY = Reply("Sorry, that went wrong. It is in the log.")
+
+Status = Literal["done", "waiting", "dead"]
+Entry = Mapping[str, Any]
+
+
+class Result(NamedTuple):
+    """What came of an event in one handler.
+
+    `done` (`again`: by an earlier delivery), `waiting` for another try (`after` so many seconds, if the handler said),
+    or `dead`: kept as a dead letter. `entry` is the same as the log has it.
+    """
+
+    handler: str
+    status: Status
+    reply: Reply | None = None
+    reason: str = ""
+    after: float | None = None
+    again: bool = False
+    entry: Entry = MappingProxyType({})
+
+
+class Handled(NamedTuple):
+    """What came of one event in all its handlers; `unmatched` is the answer where none listens to it."""
+
+    event: Event
+    results: Sequence[Result]
+    unmatched: Reply | None = None
+
+    @property
+    def reply(self) -> Reply | None:
+        """The first reply any handler gave."""
+        return next((result.reply for result in self.results if result.reply), self.unmatched)
+
+    @property
+    def waiting(self) -> list[Result]:
+        """The handlers that have to be given the event once more."""
+        return [result for result in self.results if result.status == "waiting"]
+
+
+class Runner:
+    """Runs events through their handlers, on the thread that calls; safe to use from any thread.
+
+    `effects` are those it can perform, by name. `bury(event, handler, reason)` keeps a dead letter, and returns once it
+    is durable. `log` takes the entry of each event, as the tools show it: JSON values, secrets masked.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        router: Router,
+        effects: Mapping[str, Effect],
+        bury: Callable[[Event, str, str], None],
+        log: Callable[[Entry], None],
+    ) -> None:
+        self.engine = engine
+        self.router = router
+        self.effects = effects
+        self._bury = bury
+        self._log = log
+
+    def handle(self, event: Event, run: Callable[[], Run] = Run) -> Handled:
+        """Give an event to each handler it concerns; `run` makes what others may decide about one handler's run.
+
+        Nothing a handler does raises; what could not be finished is `waiting`, and safe to be handled again.
+        """
+        source = self.engine.source_of(event)
+        matches = self.router.route(event)
+        if not matches:
+            unmatched = source.unmatched(event, self.router.known(source.name))
+            handled = Handled(event, (), unmatched)
+        else:
+            handled = Handled(event, [self._handle(event, match, run()) for match in matches])
+        self._record(handled, source.secrets)
+        return handled
+
+    def reject(self, source: str, rejected: Rejected) -> None:
+        """Log an input that was no event."""
+        self._write("rejected", str(rejected), source=source)
+
+    def perform(self, pending: Iterable[PendingEffect]) -> list[Entry]:
+        """Perform committed effects in their order; behind one that failed, those of its destination wait with it.
+
+        What fails stays pending in the store, for a sweep. Returns what came of each, as the log shows it.
+        """
+        held: set[tuple[str, str]] = set()
+        return [self._perform(effect, held) for effect in pending]
+
+    def sweep(self) -> list[Entry]:
+        """Perform what is pending in the store, left by a process that died or by a destination that was away."""
+        return self.perform(self.engine.store.pending())
+
+    def _handle(self, event: Event, match: Match, run: Run) -> Result:
+        name = match.handler.name
+        try:
+            committed = self.engine.run(event, match, run)
+        except Abandoned:
+            return _unfinished(name, "waiting", "goes on in another run")
+        except StateUnavailable as error:
+            return _unfinished(name, "waiting", str(error))
+        except Failed as failed:
+            return self._failed(event, name, failed, run)
+        return self._done(name, committed)
+
+    def _done(self, name: str, committed: Committed) -> Result:
+        outcome = committed.outcome
+        reply = Reply.from_dict(outcome.reply) if outcome.reply else None
+        entry = _outcome_entry(name, outcome, self.engine.clock(), self.perform(committed.effects))
+        return Result(name, "done", reply, again=outcome.duplicate, entry=entry)
+
+    def _failed(self, event: Event, name: str, failed: Failed, run: Run) -> Result:
+        """Where nobody waits it may be tried again; who waits is told at once, and the event kept as a dead letter."""
+        if run.answered and not failed.final:
+            return _unfinished(name, "waiting", failed.reason, failed.after)
+        try:
+            self._bury(event, name, failed.reason)
+        except Retry as retry:
+            return _unfinished(name, "waiting", f"{failed.reason}; the dead letter could not be kept: {retry}")
+        return _unfinished(name, "dead", failed.reason)._replace(reply=None if run.answered else APOLOGY)
+
+    def _perform(self, effect: PendingEffect, held: set[tuple[str, str]]) -> Entry:
+        store, destination = self.engine.store, (effect.request.name, effect.request.order or effect.key)
+        if destination in held:
+            return _effect_entry(effect, "pending", {"reason": "waits behind an earlier one"})
+        try:
+            result = perform(self.effects, effect)
+        except (Retry, Rejected) as failed:
+            reason, given_up = str(failed), isinstance(failed, Rejected) or effect.attempts + 1 >= EFFECT_ATTEMPTS
+            if not given_up:
+                held.add(destination)
+            status, result = "given up" if given_up else "pending", {"reason": reason}
+            self._note(lambda: store.postponed(effect, reason, given_up))
+        else:
+            status = "performed"
+            self._note(lambda: store.performed(effect, result))
+        return _effect_entry(effect, status, result)
+
+    def _note(self, note: Callable[[], None]) -> None:
+        """Write down what came of an effect; while the state cannot be written, the sweep does it over."""
+        try:
+            note()
+        except StateUnavailable as error:
+            self._write("trouble", str(error))
+
+    def _record(self, handled: Handled, secrets: frozenset[str]) -> None:
+        event, handlers = handled.event, [result.entry for result in handled.results]
+        about = {"source": event.source, "id": event.id, "type": event.type, "subject": event.subject}
+        verdict, reason = ("accepted", "") if handlers else ("unmatched", "no handler listens to it")
+        envelope = codec.decode(masked(event, secrets))
+        self._write(verdict, reason, **about, handlers=handlers, envelope=envelope)
+
+    def _write(self, verdict: str, reason: str, **about: Any) -> None:
+        self._log(
+            {"botplatform": VERSION, "received": self.engine.clock(), "verdict": verdict, "reason": reason, **about}
+        )
+
+
+def _unfinished(handler: str, status: Status, reason: str, after: float | None = None) -> Result:
+    entry = {"handler": handler, "status": status, "reason": reason}
+    return Result(handler, status, reason=reason, after=after, entry=entry)
+
+
+def _outcome_entry(handler: str, outcome: Outcome, now: float, effects: Sequence[Entry]) -> Entry:
+    return {
+        "handler": handler,
+        "status": "done",
+        "again": outcome.duplicate,
+        "finished": now,
+        "took": outcome.took,
+        "attempts": outcome.attempts,
+        "reply": outcome.reply,
+        "suppressed": list(outcome.suppressed),
+        "effects": list(effects),
+    }
+
+
+def _effect_entry(effect: PendingEffect, status: str, result: Mapping[str, Any]) -> Entry:
+    request = effect.request
+    return {
+        "number": effect.number,
+        "name": request.name,
+        "arguments": request.shown(),
+        "status": status,
+        "attempts": effect.attempts + (status != "pending"),
+        "result": dict(result),
+    }
