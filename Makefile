@@ -3,11 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 DEV_STAMP := .venv/installed-dev
+# The emulator pins a botocore of its own, so it has an environment of its own.
+EMULATOR_STAMP := .venv-aws/installed
+NODE_STAMP := node_modules/installed
 # No index and no host in the lock files: they hold names, versions and hashes only.
-LOCK := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+LOCK := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check format lock bench clean
+.PHONY: help install run demo test test-aws check format lock bench clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +23,11 @@ run: $(STAMP) ## run the platform until Ctrl-C
 demo: $(STAMP) ## send every sample in events/ through its real door
 	@$(BIN)/botplatform demo
 
-test: $(DEV_STAMP) ## run all tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(DEV_STAMP) ## run all tests that need no AWS
+	@$(BIN)/python -m pytest --ignore tests/aws $(PYTEST_ARGS)
+
+test-aws: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## deploy to an AWS emulated on this machine, and prove it there (needs Node)
+	@$(BIN)/python -m pytest tests/aws tests/conformance --stage aws $(PYTEST_ARGS)
 
 check: $(DEV_STAMP) ## format, lint, types, house rules, derived files
 	@$(BIN)/ruff format --check .
@@ -34,14 +40,16 @@ format: $(DEV_STAMP) ## put the code into the one format
 	@$(BIN)/ruff check --fix .
 
 lock: ## pin all dependencies anew, with hashes (needs uv)
-	uv pip compile $(LOCK) --extra build -o requirements/runtime.txt
-	uv pip compile $(LOCK) --extra build --extra dev -o requirements/dev.txt
+	uv pip compile $(LOCK) pyproject.toml --extra build -o requirements/runtime.txt
+	uv pip compile $(LOCK) pyproject.toml --extra build --extra dev -o requirements/dev.txt
+	uv pip compile $(LOCK) requirements/emulator.in -o requirements/emulator.txt
+	npm install --package-lock-only
 
 bench: $(DEV_STAMP) ## measure
 	@$(BIN)/python -m benchmarks
 
 clean: ## remove what install and the tools made (not the state)
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-aws node_modules build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name '*.egg-info' -o -name __pycache__ | xargs rm -rf
 
 # pip of the virtual environment's own Python: nothing but Python itself has to be there before.
@@ -58,4 +66,15 @@ $(STAMP): requirements/runtime.txt pyproject.toml | $(BIN)/python
 $(DEV_STAMP): requirements/dev.txt $(STAMP)
 	@echo "installing what the tests need …"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(EMULATOR_STAMP): requirements/emulator.txt | $(BIN)/python
+	@echo "installing the emulator …"
+	@$(BIN)/python -m venv .venv-aws
+	@.venv-aws/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/emulator.txt
+	@touch $@
+
+$(NODE_STAMP): package-lock.json
+	@command -v npm >/dev/null || { echo "the deployment tool osls needs Node and npm: install them first"; exit 1; }
+	@npm ci --silent
 	@touch $@

@@ -15,9 +15,12 @@ from typing import Any
 
 from benchmarks.measure import Race, Table, Wrong
 
-NAMES = ("http_server", "slack_command", "mqtt_durable")
+NAMES = ("http_server", "slack_command", "mqtt_durable", "cold_start", "scale_out")
 ROUNDS = 7
-_PARTS = ("botplatform", "flask", "waitress", "paho-mqtt", "cheroot", "gunicorn", "granian")
+_PARTS = (
+    *("botplatform", "flask", "waitress", "paho-mqtt", "cheroot", "gunicorn", "granian"),
+    *("boto3", "aws-lambda-powertools", "chalice", "slack-bolt", "ask-sdk-core"),
+)
 
 
 def main() -> int:

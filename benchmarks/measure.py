@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Figures = Mapping[str, float]
-"""What one round gave, by name with its unit; the first is a rate, which the ratios compare."""
+"""What one round gave, by name with its unit; the first, a rate or a time, is what the ratios compare."""
 
 
 class Wrong(Exception):
@@ -47,7 +47,7 @@ class Race:
 
 @dataclass(frozen=True)
 class Row:
-    """The rounds of one contender, and in each how many times as fast as the yardstick it was."""
+    """The rounds of one contender, and in each how many times the yardstick's rate or time it had."""
 
     name: str
     note: str
@@ -55,9 +55,14 @@ class Row:
     ratios: list[float] = field(default_factory=list)
 
     def cells(self) -> list[str]:
-        """The name, the rate and the ratio with their spreads, and the medians of all other figures."""
-        rate, *others = (_column(self.rounds, name) for name in self.rounds[0])
-        return [self.name, _spread(rate), _spread(self.ratios), *(_shown(statistics.median(other)) for other in others)]
+        """The name, the first figure and the ratio with their spreads, and the medians of all other figures."""
+        first, *others = (_column(self.rounds, name) for name in self.rounds[0])
+        return [
+            self.name,
+            _spread(first),
+            _spread(self.ratios),
+            *(_shown(statistics.median(other)) for other in others),
+        ]
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,10 @@ class Table:
 
     def add(self, figures: Sequence[Figures]) -> None:
         """Add a round: the figures of each contender, that of the yardstick first."""
-        yardstick = _rate(figures[0])
+        yardstick = _first(figures[0])
         for row, measured in zip(self.rows, figures, strict=True):
             row.rounds.append(measured)
-            row.ratios.append(_rate(measured) / yardstick)
+            row.ratios.append(_first(measured) / yardstick)
 
     def lines(self) -> Iterator[str]:
         """The table in Markdown, and the notes under it."""
@@ -85,8 +90,8 @@ class Table:
         yield from (f"- {name}: not measured, {why}" for name, why in self.absent.items())
 
     def _markdown(self) -> Iterator[str]:
-        rate, *others = self.rows[0].rounds[0]
-        names = ["", rate, f"times {self.rows[0].name}", *others]
+        first, *others = self.rows[0].rounds[0]
+        names = ["", first, f"times {self.rows[0].name}", *others]
         cells = [names, *(row.cells() for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         cells.insert(1, ["-" * width for width in widths])
@@ -105,7 +110,7 @@ def _progress(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def _rate(figures: Figures) -> float:
+def _first(figures: Figures) -> float:
     return next(iter(figures.values()))
 
 

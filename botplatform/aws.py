@@ -11,6 +11,7 @@ _CREDENTIALS = (
     "AWS_PROFILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "BOTPLATFORM_TABLE",  # whose state is on AWS has some, even if it is a machine's role, which has no name
 )
 
 
@@ -19,18 +20,26 @@ def has_credentials(settings: Mapping[str, str]) -> bool:
     return any(settings.get(name) for name in _CREDENTIALS)
 
 
-def client(service: str, settings: Mapping[str, str], attempts: int = 1, read_timeout: float = 10) -> Any:
+def client(
+    service: str, settings: Mapping[str, str], attempts: int = 1, read_timeout: float = 10, connections: int = 10
+) -> Any:
     """A client of one service (`dynamodb`, `sns`), with the credentials, region and endpoint of the settings.
 
-    `attempts` counts the tries of one call, `read_timeout` the seconds to wait for an answer. Whoever calls decides by
-    itself what to try again and when, so there is one try unless it says otherwise. This imports botocore, which
-    takes a quarter of a second; boto3 on top would take longer and add nothing we use.
+    `attempts` counts the tries of one call, `read_timeout` the seconds to wait for an answer, `connections` how many
+    are kept open: as many as there are threads that call at once. Whoever calls decides by itself what to try again
+    and when, so there is one try unless it says otherwise. This imports botocore, which takes a quarter of a second;
+    boto3 on top would take longer and add nothing we use.
     """
     from botocore.config import Config
     from botocore.session import Session
 
     session = Session(profile=settings.get("AWS_PROFILE") or None)
-    config = Config(connect_timeout=5, read_timeout=read_timeout, retries={"total_max_attempts": attempts})
+    config = Config(
+        connect_timeout=5,
+        read_timeout=read_timeout,
+        retries={"total_max_attempts": attempts},
+        max_pool_connections=connections,
+    )
     return session.create_client(
         service,
         region_name=settings.get("AWS_REGION") or settings.get("AWS_DEFAULT_REGION") or REGION,

@@ -1,33 +1,35 @@
-"""JSON to and from bytes: the one place that chooses a JSON library."""
+"""JSON and base64, to and from bytes: the one place that chooses a JSON library.
+
+Python's own is there at once, msgspec is several times as fast: a process that lives for one event, on Lambda, stays
+with the first, one that goes on calls `use_msgspec`. Both write and read the same (but for the spelling of exponents,
+1e+16 or 1e16) and refuse the same with the same words, since whatever Python's `json` takes differently is left to
+msgspec.
+"""
 
 from __future__ import annotations
 
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable, Mapping
+from json import JSONDecoder, JSONEncoder
+from math import isfinite
 from typing import Any
 
-import msgspec
-
 from botplatform.errors import Rejected
-
-Raw = msgspec.Raw
-"""Bytes that are JSON already: `encode` copies them as they are."""
-
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder()
 
 
 def encode(value: Any) -> bytes:
     """The compact JSON of `value`; raises TypeError for what JSON cannot hold."""
-    return _encoder.encode(value)
+    return _encode(value)
+
+
+def encode_with(fields: Mapping[str, Any], name: str, json: bytes) -> bytes:
+    """The JSON of an object that is not empty, with one field more that is JSON already: it is copied as it is."""
+    return b"%s,%s:%s}" % (encode(fields)[:-1], encode(name), json)
 
 
 def decode(data: bytes | str) -> Any:
     """The value of a JSON text; raises Rejected with the place of the first mistake."""
-    try:
-        return _decoder.decode(data)
-    except RecursionError:
-        raise Rejected("JSON nested too deeply") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Rejected(f"not JSON: {error}") from None
+    return _decode(data)
 
 
 def is_json(data: bytes) -> bool:
@@ -41,8 +43,90 @@ def is_json(data: bytes) -> bool:
 
 def misfit(value: Any, type_: Any) -> str | None:
     """Why `value`, as JSON decoded it, is not of `type_` (a TypedDict, a dataclass, list[int], …); None when it is."""
+    import msgspec
+
     try:
         msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         return str(error)
     return None
+
+
+def to_base64(data: bytes) -> str:
+    """Bytes as JSON can hold them."""
+    return b2a_base64(data, newline=False).decode()
+
+
+def from_base64(value: Any, name: str) -> bytes:
+    """The bytes in the base64 of a field; raises Rejected, with the field's name, for what is none."""
+    try:
+        return a2b_base64(value, strict_mode=True)
+    except (TypeError, ValueError):
+        raise Rejected(f"{name} is no base64", name) from None
+
+
+def use_msgspec() -> None:
+    """Let msgspec do all the work from now on: worth its import for whoever handles more than a few events."""
+    global _encode, _decode
+    import msgspec
+
+    _encode, _decode = msgspec.json.encode, _decode_with_msgspec
+
+
+def _encode_with_json(value: Any) -> bytes:
+    if _is_plain(value):
+        return _ENCODER.encode(value).encode()
+    import msgspec
+
+    return msgspec.json.encode(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether both libraries take a value for the same."""
+    if isinstance(value, dict):
+        return all(type(key) is str for key in value) and all(map(_is_plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    kind = type(value)
+    if kind is float:
+        return isfinite(value)
+    return kind is str or kind is int or kind is bool or value is None
+
+
+def _decode_with_json(data: bytes | str) -> Any:
+    try:
+        text = (data.encode() if isinstance(data, str) else data).decode()
+        value = _DECODER.decode(text)
+        if "\\ud" in text or "\\uD" in text:
+            _ENCODER.encode(value).encode()  # fails for half of a surrogate pair, which json reads where it is escaped
+    except (ValueError, RecursionError):
+        return _decode_with_msgspec(data)  # it says what is wrong, should it agree
+    return value
+
+
+def _decode_with_msgspec(data: bytes | str) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(data)
+    except RecursionError:
+        raise Rejected("JSON nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Rejected(f"not JSON: {error}") from None
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits} is out of range")
+    return number
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_ENCODER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_DECODER = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+_encode: Callable[[Any], bytes] = _encode_with_json
+_decode: Callable[[bytes | str], Any] = _decode_with_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-_LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*\Z")
+_LENGTH = r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*"
 _SECONDS = {"ms": 0.001, "s": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 _SECONDS.update({"d": 86400, "day": 86400, "w": 604800, "week": 604800})
 
@@ -14,7 +14,7 @@ def seconds(length: str | timedelta) -> float:
     """The seconds in a length of time; raises ValueError with the forms it knows."""
     if isinstance(length, timedelta):
         return length.total_seconds()
-    found = _LENGTH.match(length)
+    found = re.fullmatch(_LENGTH, length)
     unit = _SECONDS.get(found[2]) or _SECONDS.get(found[2].removesuffix("s")) if found else None
     if not found or unit is None:
         raise ValueError(f'{length!r} is no length of time: write "90s", "15m", "1h" or "7d"')

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from botplatform.errors import Rejected, Retry
+from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
     from botplatform.event import Event
     from botplatform.store import PendingEffect
 
-logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Effect:
+class Effect(NamedTuple):
     """One kind of effect.
 
     `perform(arguments, key)` does it and returns what the log shall show. `key` is the same whenever the same effect
@@ -40,7 +36,9 @@ def perform(effects: Mapping[str, Effect], pending: PendingEffect) -> Mapping[st
     except (Retry, Rejected):
         raise
     except Exception as error:
-        logger.exception("effect %s failed", pending.key)
+        from logging import getLogger
+
+        getLogger(__name__).exception("effect %s failed", pending.key)
         raise Retry(f"{type(error).__name__}: {error}") from error
 
 

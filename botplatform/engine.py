@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import random
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 from botplatform.errors import Conflict, Rejected, Retry, StateUnavailable
@@ -15,8 +12,6 @@ from botplatform.router import Match
 from botplatform.source import Source
 from botplatform.store import Abandoned, Commit, Committed, Outcome, Run, StateKey, Store, Work, Write
 from botplatform.work import Context, PluginInfo, Unit
-
-logger = logging.getLogger(__name__)
 
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
 CONFLICTS = 20
@@ -63,14 +58,20 @@ class Engine:
         StateUnavailable.
         """
         work = Work(event.source, event.id, match.handler.name)
+        run = run or Run()
         done = self.store.outcome(work)
-        if done is None:
-            return self._attempt(event, match, work, run or Run(), also or {})
-        # Committed before: all that may be left of it is effects that were still to be performed, and its reply, where
-        # whoever asked was told to wait for another run.
-        reply = Reply.from_dict(done.reply) if done.reply else None
+        committed = Committed(done) if done else self._attempt(event, match, work, run, also or {})
+        if done or (committed.outcome.duplicate and run.answered):
+            return self._again(event, work, committed, run)
+        return committed
+
+    def _again(self, event: Event, work: Work, known: Committed, run: Run) -> Committed:
+        """What another run left to do: effects still pending, and its reply where the sender was told to wait."""
+        reply = Reply.from_dict(known.outcome.reply) if known.outcome.reply else None
         follow_up = self.source_of(event).follow_up(event, reply) if reply else None
-        return self.store.commit(Commit(work, event, done, follow_up=follow_up, run=run))
+        again = self.store.commit(Commit(work, event, known.outcome, follow_up=follow_up, run=run))
+        more = [effect for effect in again.effects if effect not in known.effects]
+        return again._replace(effects=[*known.effects, *more])
 
     def _attempt(self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]) -> Committed:
         for lost in range(CONFLICTS):
@@ -79,7 +80,7 @@ class Engine:
             except Abandoned:
                 raise
             except Conflict:
-                time.sleep(random.uniform(0, 0.001 * 2 ** min(lost, 6)))
+                time.sleep(_jitter(0.001 * 2 ** min(lost, 6)))
         raise Failed(f"lost its commit to others {CONFLICTS} times")
 
     def _transaction(
@@ -88,8 +89,7 @@ class Engine:
         """Run the handler and commit; whatever else goes wrong than the store becomes Failed."""
         try:
             commit = self._run_handler(event, match, work, run)
-            commit.writes = {**commit.writes, **also}
-            return self.store.commit(commit)
+            return self.store.commit(commit._replace(writes={**commit.writes, **also}))
         except (Failed, Conflict, StateUnavailable):
             raise
         except Retry as asked:
@@ -97,7 +97,9 @@ class Engine:
         except (Exception, SystemExit) as bug:
             # The one broad except of the house: a plugin's bug is its own, and must not reach anything else. Some show
             # only at the commit, as a reply that is no JSON, or a number added to a text.
-            logger.exception("%s failed on %r", match.handler.name, event)
+            from logging import getLogger
+
+            getLogger(__name__).exception("%s failed on %r", match.handler.name, event)
             raise Failed(f"{type(bug).__name__}: {bug}{_place(bug, match.handler.file)}") from bug
 
     def _run_handler(self, event: Event, match: Match, work: Work, run: Run) -> Commit:
@@ -133,11 +135,19 @@ class Engine:
         return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
 
 
+def _jitter(longest: float) -> float:
+    from random import uniform
+
+    return uniform(0, longest)
+
+
 def _sentence(rejected: Rejected) -> str:
     return rejected.reason[:1].upper() + rejected.reason[1:]
 
 
 def _place(bug: BaseException, file: str) -> str:
     """Where in the plugin it happened, as far as the plugin's own file was on the way."""
-    frames = [frame for frame in traceback.extract_tb(bug.__traceback__) if frame.filename.endswith(file)]
+    from traceback import extract_tb
+
+    frames = [frame for frame in extract_tb(bug.__traceback__) if frame.filename.endswith(file)]
     return f" ({file}:{frames[-1].lineno})" if frames else ""

@@ -16,12 +16,13 @@ from typing import Any
 
 import pluggy
 
-from botplatform import effects, hookspecs, mistakes, sources, stores
+from botplatform import builtin, hookspecs, mistakes
 from botplatform.effect import Effect, Host
 from botplatform.errors import PluginMistake, Rejected
+from botplatform.handlers import belongs_to, handlers_in
 from botplatform.router import Handler
 from botplatform.source import Source
-from botplatform.subscription import Subscription, subscriptions_of
+from botplatform.subscription import subscriptions_of
 from botplatform.work import PluginInfo
 
 ENTRY_POINTS = "botplatform"
@@ -91,7 +92,7 @@ class Plugins:
             if name in self.loaded:
                 raise PluginMistake(f"plugin {name!r} is there already, from {self.loaded[name].file}", file)
             module = _imported(load, file)
-            self._register(Plugin(name, module, tuple(_handlers(name, module, file)), file))
+            self._register(Plugin(name, module, tuple(handlers_in(name, module, file)), file))
         except PluginMistake as mistake:
             self.mistakes.append(mistake)
             if fallback and name not in self.loaded:
@@ -99,6 +100,7 @@ class Plugins:
 
     def _register(self, plugin: Plugin) -> None:
         self._check_claims(plugin)
+        self._check_subscriptions(plugin)
         try:
             self.manager.register(plugin.module, plugin.name)
             self.manager.check_pending()
@@ -130,6 +132,16 @@ class Plugins:
                 if subscription.exclusive:
                     claims[subscription.exclusive] = handler
 
+    def _check_subscriptions(self, plugin: Plugin) -> None:
+        """Each source looks at what is asked of it."""
+        sources = self.sources
+        for subscription in plugin.info.subscriptions:
+            if source := sources.get(subscription.source):
+                try:
+                    source.check(subscription)
+                except Rejected as error:
+                    raise PluginMistake(str(error), plugin.file, subscription.line) from error
+
     def _drop_unknown_effects(self, previous: Plugins | None) -> None:
         """Unload plugins that declare effects nobody performs: known only now that all plugins are there."""
         known = set(self.effects({}))
@@ -150,14 +162,13 @@ class _Manager(pluggy.PluginManager):
     def __init__(self) -> None:
         super().__init__("botplatform")
         self.add_hookspecs(hookspecs)
-        for part in (sources, effects, stores):
-            self.register(part)
+        self.register(builtin)
 
     def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
         function = getattr(plugin, name, None)
         if not subscriptions_of(function):
             return super().parse_hookimpl_opts(plugin, name)
-        return _HANDLE if _belongs_to(function, plugin) else None
+        return _HANDLE if belongs_to(function, plugin) else None
 
 
 _HANDLE = {
@@ -168,10 +179,6 @@ _HANDLE = {
     "tryfirst": False,
     "trylast": False,
 }
-
-
-def _belongs_to(function: Any, module: Any) -> bool:
-    return getattr(function, "__module__", None) == getattr(module, "__name__", None)
 
 
 def _candidates(folders: Iterable[Path], entry_points: bool) -> Iterator[tuple[str, str, Callable[[], Any]]]:
@@ -221,56 +228,3 @@ def _imported(load: Callable[[], Any], file: str) -> Any:
         raise PluginMistake(f"{error.msg}: {(error.text or '').strip()}", file, error.lineno) from error
     except (Exception, SystemExit) as error:
         raise PluginMistake(mistakes.sentence(error), file, mistakes.line_in(error, file)) from error
-
-
-def _handlers(plugin: str, module: Any, file: str) -> Iterator[Handler]:
-    """The handlers a module defines; those it merely imports belong to where they come from."""
-    uses, keeps_state = _uses(module, file), _keeps_state(module, file)
-    found: list[Any] = []
-    for name, function in vars(module).items():
-        # A handler may have a second name: it is still one handler.
-        if subscriptions_of(function) and _belongs_to(function, module) and function not in found:
-            found.append(function)
-            line = function.__code__.co_firstlineno
-            arguments = _arguments(name, function, file, line)
-            subscriptions = tuple(reversed(_ordered(subscriptions_of(function))))
-            yield Handler(
-                f"{plugin}.{name}",
-                plugin,
-                function,
-                arguments,
-                subscriptions,
-                uses,
-                file,
-                line,
-                keeps_state and "ctx" in arguments,
-            )
-
-
-def _ordered(subscriptions: tuple[Subscription, ...]) -> tuple[Subscription, ...]:
-    return tuple(sorted(subscriptions, key=lambda s: s.line or 0, reverse=True))
-
-
-def _uses(module: Any, file: str) -> frozenset[str]:
-    uses = getattr(module, "USES", ())
-    if isinstance(uses, str) or not isinstance(uses, Collection) or not all(isinstance(name, str) for name in uses):
-        raise PluginMistake('USES is a list of effects: USES = ["text"]', file, mistakes.line_of(file, "USES"))
-    return frozenset(uses)
-
-
-def _keeps_state(module: Any, file: str) -> bool:
-    """Whether the plugin may use `ctx.state`: not if it says so."""
-    declared = getattr(module, "STATE", True)
-    if declared not in (True, False):
-        raise PluginMistake("STATE is False for a plugin that keeps no state", file, mistakes.line_of(file, "STATE"))
-    return bool(declared)
-
-
-def _arguments(name: str, function: Any, file: str, line: int) -> tuple[str, ...]:
-    parameters = inspect.signature(function).parameters
-    wrong = [parameter for parameter in parameters if parameter not in ("event", "ctx")]
-    if wrong:
-        raise PluginMistake(f"{name}() takes an argument {wrong[0]!r}; a handler takes event and ctx", file, line)
-    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
-        raise PluginMistake(f"{name}() is async or a generator; a handler is a plain function", file, line)
-    return tuple(parameters)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
+from botplatform.values import NamedTuple
 
-@dataclass(frozen=True)
-class Card:
+
+class Card(NamedTuple):
     """What a screen shows beside the spoken words."""
 
     title: str
     text: str
 
 
-@dataclass(frozen=True, eq=False)
-class Reply:
+class Reply(NamedTuple):
     """What a handler answers; each source takes what it can show.
 
     `text` is for everyone, and is spoken where there is no `speech` (plain words, or SSML from `<speak>` on).
@@ -39,7 +38,7 @@ class Reply:
 
     def to_dict(self) -> dict[str, Any]:
         """What is not default, as JSON values."""
-        shown = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        shown = {name: value for name, value in self._asdict().items() if value != self._field_defaults[name]}
         if self.card:
             shown["card"] = {"title": self.card.title, "text": self.card.text}
         return shown
@@ -54,6 +53,9 @@ class Reply:
         if isinstance(other, str):
             return self.to_dict() == Reply(other).to_dict()
         return self.to_dict() == other.to_dict() if isinstance(other, Reply) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
 
     def __hash__(self) -> int:
         return hash(self.text)

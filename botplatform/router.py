@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botplatform import patterns
 from botplatform.errors import Rejected
-from botplatform.event import Event
-from botplatform.subscription import Subscription
+from botplatform.patterns.index import Index
+from botplatform.values import NamedTuple
+
+if TYPE_CHECKING:
+    from botplatform.event import Event
+    from botplatform.patterns.match import Pattern
+    from botplatform.subscription import Subscription
 
 
-@dataclass(frozen=True)
-class Handler:
+class Handler(NamedTuple):
     """A plugin's function with all that is known of it; `name` is `plugin.function`.
 
     `uses` are the effects its plugin declares, `keeps_state` says whether it may use `ctx.state`.
@@ -31,8 +32,7 @@ class Handler:
     keeps_state: bool = True
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """One handler an event concerns, with what its subscription captured, or why it cannot take this event."""
 
     handler: Handler
@@ -47,12 +47,12 @@ class Router:
     def __init__(self, handlers: Iterable[Handler] = ()) -> None:
         self.handlers = {handler.name: handler for handler in handlers}
         self._subscribed = [(h, s) for h in self.handlers.values() for s in h.subscriptions]
-        self._index: patterns.Index[int] = patterns.Index()
+        self._index: Index[int] = Index()
         for number, (_, subscription) in enumerate(self._subscribed):
             if subscription.topic:
                 self._index.add_topic(number, subscription.topic)
             else:
-                self._index.add(number, patterns.compile(subscription.pattern))
+                self._index.add(number, _pattern(subscription))
 
     def route(self, event: Event) -> list[Match]:
         """The handlers an event concerns, each once, in the order they were loaded."""
@@ -72,8 +72,10 @@ class Router:
 
     def nearest(self, source: str, subject: str | None) -> str | None:
         """The subscription to a source that looks most like the subject of an unmatched event: a slip of the pen?"""
+        from difflib import get_close_matches
+
         summaries = [subscription.summary for subscription in self.known(source)]
-        close = difflib.get_close_matches(subject or "", summaries, n=1, cutoff=0.6)
+        close = get_close_matches(subject or "", summaries, n=1, cutoff=0.6)
         return close[0] if close else None
 
     def explain(self, event: Event) -> Iterator[tuple[Handler, Subscription, str | None]]:
@@ -84,6 +86,12 @@ class Router:
         for handler, subscription, reason in reasons:
             beaten = taken if subscription.fallback and reason is None else None
             yield handler, subscription, f"{beaten} takes it" if beaten else reason
+
+
+def _pattern(subscription: Subscription) -> Pattern:
+    from botplatform.patterns.parse import compile
+
+    return compile(subscription.pattern)
 
 
 def _topic(event: Event) -> str | None:
@@ -107,4 +115,4 @@ def _why_not(subscription: Subscription, event: Event, fields: Mapping[str, Any]
             return f"type is {event.type!r}, wanted {MQTT_MESSAGE!r}"
         matches = subscription.topic.match(event.subject or "") is not None
         return None if matches else f"topic {event.subject!r} does not fit {subscription.topic.filter!r}"
-    return patterns.compile(subscription.pattern).explain(fields)
+    return _pattern(subscription).explain(fields)

@@ -6,6 +6,7 @@ import json
 import logging
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,7 +17,7 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import BotplatformError, Rejected
 from botplatform.hosts.local.development import alexa_authority, slack_secret
-from botplatform.hosts.local.doors import recognized
+from botplatform.hosts.records import recognized
 from botplatform.plugins import Plugins
 from botplatform.settings import Settings
 from botplatform.source import Raw
@@ -67,9 +68,7 @@ class Sender:
         body = content(path)
         source = recognized(self._sources, Raw(body)).name
         if source == "slack":
-            return self._post(
-                source, "/slack", body, signature.sign(slack_secret(self._settings), body, datetime.now(UTC))
-            )
+            return self._post(source, "/slack", body, signed_for_slack(body, slack_secret(self._settings)))
         if source == "alexa":
             return self._alexa(body)
         if source == "mqtt":
@@ -79,10 +78,7 @@ class Sender:
     def _alexa(self, body: bytes) -> Sent:
         if self._settings.alexa_skill_ids:
             raise Rejected("only Amazon can sign for the skill in ALEXA_SKILL_ID: try without that setting")
-        request = codec.decode(body)
-        # A request older than 150 s is refused: what was written down once has to be said now.
-        request["request"]["timestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        fresh = codec.encode(request)
+        fresh = codec.encode(said_now(body))
         return self._post("alexa", "/alexa", fresh, self._authority.sign(fresh))
 
     @cached_property
@@ -93,26 +89,14 @@ class Sender:
         token = self._settings.events_token
         return {"authorization": f"Bearer {token}"} if token else {}
 
-    def _post(self, source: str, path: str, body: bytes, headers: dict[str, str]) -> Sent:
-        media_type = "application/json" if body[:1] in (b"{", b"[") else "application/x-www-form-urlencoded"
-        try:
-            request = urllib.request.Request(self._url + path, body, {"content-type": media_type, **headers})
-            with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
-                return Sent(source, response.status, _decoded(response.read()))
-        except urllib.error.HTTPError as error:
-            with error:
-                return Sent(source, error.code, _decoded(error.read()))
-        except (OSError, HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise BotplatformError(
-                f"nobody answers at {self._url} ({reason}): start the platform with `botplatform run`"
-            ) from error
+    def _post(self, source: str, path: str, body: bytes, headers: Mapping[str, str]) -> Sent:
+        return post(source, self._url, path, body, headers, "start the platform with `botplatform run`")
 
     def _publish(self, body: bytes) -> Sent:
         from paho.mqtt import MQTTException
         from paho.mqtt.publish import single
 
-        from botplatform.hosts.local.mqtt import Connection
+        from botplatform.hosts.mqtt.client import Connection
 
         message, settings = read_message(codec.decode(body)), self._settings
         broker = Connection(
@@ -135,6 +119,32 @@ class Sender:
         except (OSError, MQTTException) as error:
             raise BotplatformError(f"the broker at {broker.address} does not take it: {error}") from error
         return Sent("mqtt", 0, None)
+
+
+def post(source: str, url: str, path: str, body: bytes, headers: Mapping[str, str], advice: str) -> Sent:
+    """Post a body as its source would; raises BotplatformError with the advice when nobody answers."""
+    media_type = "application/json" if body[:1] in (b"{", b"[") else "application/x-www-form-urlencoded"
+    try:
+        request = urllib.request.Request(url + path, body, {"content-type": media_type, **headers})
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
+            return Sent(source, response.status, decoded(response.read()))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Sent(source, error.code, decoded(error.read()))
+    except (OSError, HTTPException, ValueError) as error:
+        raise BotplatformError(f"nobody answers at {url} ({getattr(error, 'reason', error)}): {advice}") from error
+
+
+def signed_for_slack(body: bytes, secret: str) -> dict[str, str]:
+    """The headers that Slack would send with a body now."""
+    return signature.sign(secret, body, datetime.now(UTC))
+
+
+def said_now(body: bytes) -> dict[str, Any]:
+    """An Alexa request with the current time: one older than 150 s is refused, and this was written down once."""
+    request: dict[str, Any] = codec.decode(body)
+    request["request"]["timestamp"] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return request
 
 
 def _counted(receipt: dict[str, Any]) -> str:
@@ -167,7 +177,8 @@ def _media_type(source: str, body: bytes) -> str:
     return BATCH if body.lstrip()[:1] == b"[" else STRUCTURED
 
 
-def _decoded(body: bytes) -> Any:
+def decoded(body: bytes) -> Any:
+    """An answer as JSON values, or as text where it is none."""
     try:
         return codec.decode(body)
     except Rejected:

@@ -121,12 +121,22 @@ class Settings:
     mqtt_version: str = _setting(
         "MQTT_VERSION", "5", "MQTT version the broker speaks: 5 or 3.1.1", _one_of("5", "3.1.1")
     )
+    mqtt_group: str = _setting(
+        "MQTT_GROUP",
+        "botplatform",
+        "name under which workers share the messages of a broker, each of which goes to one",
+    )
     cloudtrail_folder: Path | None = _setting("CLOUDTRAIL_FOLDER", None, "folder watched for CloudTrail files", _folder)
     aws_access_key_id: str = _setting("AWS_ACCESS_KEY_ID", "", "AWS credentials: texts go out through SNS", secret=True)
     aws_secret_access_key: str = _setting("AWS_SECRET_ACCESS_KEY", "", "the secret of that key", secret=True)
     aws_session_token: str = _setting("AWS_SESSION_TOKEN", "", "the session of that key, if it has one", secret=True)
     aws_profile: str = _setting("AWS_PROFILE", "", "or a profile in ~/.aws instead of a key")
     aws_region: str = _setting("AWS_REGION", "us-east-1", "region to send texts from")
+    table: str = _setting("BOTPLATFORM_TABLE", "", "DynamoDB table that keeps the state, on AWS and of workers")
+    bus: str = _setting("BOTPLATFORM_BUS", "", "EventBridge bus for events that plugins emit, on AWS and of workers")
+    dead_letters: str = _setting(
+        "BOTPLATFORM_DEAD_LETTERS", "", "URL of the SQS queue that keeps what was given up, on AWS and of workers"
+    )
     aws_endpoint_url: str = _setting("AWS_ENDPOINT_URL", "", "another AWS, for tests")
     raw: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
 from botplatform.errors import Rejected
+from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
     from botplatform.event import Event
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
 MASK = "***"
 
 
-@dataclass(frozen=True)
-class Raw:
+class Raw(NamedTuple):
     """Bytes as they came from outside, with the headers (lower-case names) that came along, if any."""
 
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
     @property
     def media_type(self) -> str:
@@ -31,8 +31,7 @@ class Raw:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-@dataclass(frozen=True)
-class EffectRequest:
+class EffectRequest(NamedTuple):
     """An effect somebody asked for: its name and its JSON arguments. Those with one `order` are performed in order."""
 
     name: str
@@ -62,8 +61,17 @@ def _no_handshake(event: Event) -> bool:
     return False
 
 
+def _no_objection(subscription: Subscription) -> None:
+    del subscription
+
+
 def _unchanged(event: Event, subscription: Subscription) -> Event:
     del subscription
+    return event
+
+
+def _as_it_is(event: Event, known: Sequence[Subscription]) -> Event:
+    del known
     return event
 
 
@@ -71,8 +79,7 @@ def _nothing_to_say(event: Event, known: Sequence[Subscription]) -> None:
     del event, known
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """All the platform knows about one outside system; every function is pure.
 
     - `recognizes(value)`: whether a decoded record, met without saying where it comes from, is this source's.
@@ -81,9 +88,12 @@ class Source:
     - `render(event, reply)`: the answer, as JSON, for whoever waits; `reply` is None when no handler gave one.
     - `handshake(event)`: whether an event is only the outside system asking whether we are there; no handler sees it.
     - `follow_up(event, reply)`: the effect that brings a reply to where nobody waits any more, if there is one.
+    - `identify(event, known)`: the event under the id its sender gave it, where one of its subscriptions says which.
     - `prepare(event, subscription)`: the event as that subscription wants it; raises Rejected when it does not fit.
     - `unmatched(event, known)`: what to answer when no handler listens, given all this source's subscriptions.
     - `suggest(event)`: the handler one would write for an event, as Python source.
+    - `check(subscription)`: raises Rejected for what its decorator left to be found when plugins are loaded to be
+      listed, tested or deployed: a Lambda function trusts what was deployed.
     - `owns(event)`: whether an event came from this source; `signed` says that it must have come through its own door.
     - `secrets`: names of fields, at any depth of `data`, that are masked wherever an event is kept or shown.
     """
@@ -97,8 +107,10 @@ class Source:
     render: Callable[[Event, Reply | None], Mapping[str, Any]] = _no_answer
     handshake: Callable[[Event], bool] = _no_handshake
     follow_up: Callable[[Event, Reply], EffectRequest | None] = _no_follow_up
+    identify: Callable[[Event, Sequence[Subscription]], Event] = _as_it_is
     prepare: Callable[[Event, Subscription], Event] = _unchanged
     unmatched: Callable[[Event, Sequence[Subscription]], Reply | None] = _nothing_to_say
+    check: Callable[[Subscription], None] = _no_objection
     signed: bool = False
     secrets: frozenset[str] = frozenset()
 

@@ -12,8 +12,10 @@ from botplatform.store import StateKey, Store, Value, Write
 
 # Amazon DynamoDB, "Service, account, and table quotas": 400 KB an item, its names included.
 VALUE_LIMIT = 390 * 1024
-# Amazon DynamoDB, "TransactWriteItems": 100 actions; the done-marker and its neighbours take two.
-WRITES_LIMIT = 98
+# Amazon DynamoDB, "TransactWriteItems": 100 actions, a read that is checked being one too, and 4 MB. The done-marker
+# takes one of them and up to 400 KB, and a host may have something of its own to remember.
+VALUES_LIMIT = 98
+TOTAL_LIMIT = 3_500 * 1024
 _REQUIRED: Any = object()
 
 
@@ -24,10 +26,12 @@ class State:
     `append` and `create` read nothing, so they never conflict. A value that was read is a copy: to change it, set it.
     """
 
-    def __init__(self, store: Store, plugin: str, now: float) -> None:
+    def __init__(self, store: Store, plugin: str, now: float, sizes: dict[StateKey, int] | None = None) -> None:
+        """`sizes`, in bytes, are of all that one unit of work read or changed: its states share them."""
         self._store = store
         self._plugin = plugin
         self._now = now
+        self._sizes = {} if sizes is None else sizes
         self._read: dict[str, Value] = {}
         self._writes: dict[str, Write] = {}
 
@@ -75,7 +79,8 @@ class State:
         """
         stored = dict(self._store.scan(self._plugin, prefix))
         for key, value in stored.items():
-            self._read.setdefault(key, value)
+            if key not in self._read:
+                self._remember(key, value)
         for key in sorted({*stored, *(key for key in self._writes if key.startswith(prefix))}):
             json = self._current(key)
             if json is not None:
@@ -95,15 +100,25 @@ class State:
         if write is not None and write.kind in ("put", "delete"):
             return write.json or None
         if key not in self._read:
-            self._read[key] = self._store.read(StateKey(self._plugin, _checked(key)))
+            self._remember(key, self._store.read(StateKey(self._plugin, _checked(key))))
         stored = self._read[key].json
         return stored if write is None else applied(stored, write)
 
+    def _remember(self, key: str, value: Value) -> None:
+        self._count(key, value.json or b"")
+        self._read[key] = value
+
     def _put(self, key: str, write: Write) -> None:
-        if key not in self._writes and len(self._writes) >= WRITES_LIMIT:
-            raise ValueError(f"a handler may change at most {WRITES_LIMIT} values for one event")
-        _fitting(write.json, f"state {key!r}")
-        self._writes[_checked(key)] = write
+        self._count(_checked(key), _fitting(write.json, f"state {key!r}"))
+        self._writes[key] = write
+
+    def _count(self, key: str, json: bytes) -> None:
+        """Refuse more values, or more of them all, than any store could commit at once."""
+        self._sizes[StateKey(self._plugin, key)] = len(json)
+        if len(self._sizes) > VALUES_LIMIT:
+            raise ValueError(f"a handler may read and change at most {VALUES_LIMIT} values for one event")
+        if sum(self._sizes.values()) > TOTAL_LIMIT:
+            raise ValueError(f"a handler may read and change at most {TOTAL_LIMIT:,} bytes for one event")
 
     def _change(self, key: str, change: Write) -> None:
         """Put `change` on top of what this handler did to the value before."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from botplatform.errors import Conflict
-from botplatform.event import Event
-from botplatform.source import EffectRequest
+from botplatform.values import NamedTuple
+
+if TYPE_CHECKING:
+    from botplatform.event import Event
+    from botplatform.source import EffectRequest
+
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Work(NamedTuple):
@@ -27,16 +32,14 @@ class StateKey(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """A value as read: its JSON bytes (None where there is none) and the version to check at the commit."""
 
     json: bytes | None
     version: int = 0
 
 
-@dataclass(frozen=True)
-class Write:
+class Write(NamedTuple):
     """One change to one value, applied at the commit to whatever is there then.
 
     `put` JSON bytes replace, None deletes; `create` JSON bytes are for a value that is not there (first writer wins);
@@ -50,8 +53,7 @@ class Write:
     initial: bytes = b""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of one event in one handler: the done-marker that keeps it from running again.
 
     `reply` is what `Reply.to_dict` gave, `took` the seconds the handler ran, `attempts` how often it was tried,
@@ -65,8 +67,7 @@ class Outcome:
     duplicate: bool = False
 
 
-@dataclass(frozen=True)
-class PendingEffect:
+class PendingEffect(NamedTuple):
     """A committed effect that is still to be performed; `number` orders them, `key` never changes."""
 
     number: int
@@ -76,41 +77,60 @@ class PendingEffect:
     attempts: int = 0
 
 
-@dataclass
-class Commit:
+def effect_key(work: Work, position: int) -> str:
+    """The `key` of the effect that a handler asked for in this place, counted from 0."""
+    return "|".join((*work, str(position)))
+
+
+class Commit(NamedTuple):
     """All that one run of one handler wants to happen, together or not at all."""
 
     work: Work
     event: Event
     outcome: Outcome
-    reads: Mapping[StateKey, int] = field(default_factory=dict)
-    writes: Mapping[StateKey, Write] = field(default_factory=dict)
+    reads: Mapping[StateKey, int] = _NOTHING
+    writes: Mapping[StateKey, Write] = _NOTHING
     effects: Sequence[EffectRequest] = ()
     follow_up: EffectRequest | None = None
     run: Run | None = None
 
 
-@dataclass
 class Run:
     """What others may have decided about a handler's run by the time it commits.
 
     `abandoned` refuses the commit, `answered` turns the reply into its follow-up effect, `inboxed` takes the event
-    out of the inbox. `attempt` counts from 1. A store either reads it inside its commit, where whatever changes it is
+    out of the inbox. `left` says that another run performs what effects are still to be performed, `takes_over` that
+    this is that run. `attempt` counts from 1. A store either reads it inside its commit, where whatever changes it is
     kept out, or asks `begin_commit` first: so there is no gap for luck.
     """
 
-    abandoned: bool = False
-    answered: bool = False
-    inboxed: bool = False
-    attempt: int = 1
-    _committing: bool = field(default=False, init=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
+    def __init__(
+        self,
+        abandoned: bool = False,
+        answered: bool = False,
+        inboxed: bool = False,
+        attempt: int = 1,
+        takes_over: bool = False,
+    ) -> None:
+        self.abandoned = abandoned
+        self.answered = answered
+        self.inboxed = inboxed
+        self.attempt = attempt
+        self.takes_over = takes_over
+        self.left = False
+        self._committing = False
+        self._lock = threading.Lock()
 
     def begin_commit(self) -> bool:
         """Whether the run may commit: False once it is abandoned. From now on it cannot be abandoned any more."""
         with self._lock:
             self._committing = not self.abandoned
             return self._committing
+
+    def rolled_back(self) -> None:
+        """Nothing came of the commit that had begun: while the handler runs once more, it can be abandoned again."""
+        with self._lock:
+            self._committing = False
 
     def abandon(self) -> bool:
         """Give the run up, so that nothing of it happens; False when its commit has begun, and has to be waited for."""
@@ -123,8 +143,7 @@ class Abandoned(Conflict):
     """The run was given up before it committed: nothing of it happened."""
 
 
-@dataclass(frozen=True)
-class Committed:
+class Committed(NamedTuple):
     """The outcome that holds, ours or that of whoever came first, and the effects to perform now."""
 
     outcome: Outcome
@@ -150,12 +169,16 @@ class Store(Protocol):
         """Apply all of it in one transaction; raises Conflict when a version read is no longer current.
 
         Raises TypeError when a change does not fit the value there is: a number added to a text.
-        Work that is done already keeps its outcome, and only its effects still pending are returned; where the sender
-        was answered without its reply (`commit.run.answered`), `commit.follow_up` becomes one of them, once.
+        Work that is done already keeps its outcome, and only its effects still pending are returned (where processes
+        share a store, those that no other one is about to perform). If `commit.outcome` is the one of that work, and
+        the sender was answered without its reply (`commit.run.answered`), `commit.follow_up` becomes one more, once.
         """
 
     def pending(self) -> list[PendingEffect]:
-        """The effects committed and not yet performed or given up, oldest first."""
+        """The effects committed and not yet performed or given up, oldest first; for a process that will perform them.
+
+        Where processes share a store, those that another one is about to perform are left out.
+        """
 
     def performed(self, effect: PendingEffect, result: Mapping[str, Any]) -> None:
         """Mark an effect as performed, with what came of it."""
@@ -167,4 +190,5 @@ class Store(Protocol):
         """Finish what is under way and let go of the store."""
 
 
-OpenStore = Callable[[str], Store]
+OpenStore = Callable[[str, Mapping[str, str]], Store]
+"""Opens the store a URL names (`sqlite:state.db`), with the settings."""

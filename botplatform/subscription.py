@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botplatform.patterns import compile
+from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
     from botplatform.event import Event
-    from botplatform.patterns import Topic
+    from botplatform.patterns.topics import Topic
 
 F = TypeVar("F", bound=Callable[..., Any])
 MARK = "__botplatform_subscriptions__"
@@ -24,8 +23,7 @@ def no_params(event: Event) -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True)
-class Subscription:
+class Subscription(NamedTuple):
     """One thing a handler listens to.
 
     `source` is the name of the source, `summary` what people call it (`/temp {room}`), `usage` how they would ask for
@@ -38,12 +36,12 @@ class Subscription:
 
     source: str
     summary: str
-    pattern: Mapping[str, Any] = field(default_factory=dict)
+    pattern: Mapping[str, Any] = MappingProxyType({})
     topic: Topic | None = None
     bind: Callable[[Event], Mapping[str, str]] = no_params
     exclusive: str | None = None
     fallback: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
     line: int | None = None
 
 
@@ -52,13 +50,16 @@ def subscribe(subscription: Subscription) -> Callable[[F], F]:
 
     Raises PatternError when its pattern is not one.
     """
-    compile(subscription.pattern or {"type": [{"exists": True}]})
+    if not subscription.topic:
+        from botplatform.patterns.parse import compile
+
+        compile(subscription.pattern)
     line = _line_of_decorator()
 
     def mark(function: F) -> F:
         if not isinstance(function, FunctionType):
             raise TypeError(f"{subscription.summary} decorates a {type(function).__name__}, not a function")
-        placed = Subscription(**{**vars(subscription), "line": line})
+        placed = subscription._replace(line=line)
         setattr(function, MARK, (placed, *subscriptions_of(function)))
         return function
 

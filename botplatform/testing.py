@@ -46,6 +46,7 @@ class Platform:
     """
 
     def __init__(self, folder: Path, plugins: Plugins) -> None:
+        from botplatform import codec
         from botplatform.engine import Engine
         from botplatform.router import Router
         from botplatform.stores.sqlite import SqliteStore
@@ -53,6 +54,7 @@ class Platform:
         mistakes = [str(mistake) for mistake in plugins.mistakes]
         if mistakes:
             pytest.fail("\n".join(["these plugins cannot be loaded:", *mistakes]), pytrace=False)
+        codec.use_msgspec()
         self.now = datetime(2026, 1, 5, 12, tzinfo=UTC)
         self.performed: list[tuple[str, Mapping[str, Any]]] = []
         self.suppressed: list[str] = []

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import base64
-import logging
 import re
-import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
 from botplatform.durations import seconds, words
-from botplatform.event import Event
 from botplatform.source import EffectRequest
 from botplatform.state import State
-from botplatform.store import StateKey, Store, Write
+from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
+    from logging import Logger
+
+    from botplatform.event import Event
+    from botplatform.store import StateKey, Store, Write
     from botplatform.subscription import Subscription
 
 # Amazon SNS, "Publishing SMS messages": at most 1,600 characters in one message.
 TEXT_LIMIT = 1600
-_TOPIC_WILDCARD = re.compile(r"[+#\0]")
+_TOPIC_WILDCARD = r"[+#\0]"
+
+
+def last_said(plugin: str) -> str:
+    """The name under which the state keeps when a plugin last sent which text, for `once_per`."""
+    return f"{plugin}.once_per"
 
 
 class Undeclared(Exception):
     """A plugin asked for an effect it does not name in its `USES`, or for the state it says it does not keep."""
 
 
-@dataclass(frozen=True)
-class PluginInfo:
+class PluginInfo(NamedTuple):
     """What a plugin says of itself: its name, the first sentence of its docstring, and what it listens to."""
 
     name: str
@@ -43,8 +46,9 @@ class Unit:
     """All that one run of a handler read, changed and asked for."""
 
     def __init__(self, store: Store, plugin: str, now: float) -> None:
-        self.state = State(store, plugin, now)
-        self.last_said = State(store, f"{plugin}.once_per", now)
+        sizes: dict[StateKey, int] = {}
+        self.state = State(store, plugin, now, sizes)
+        self.last_said = State(store, last_said(plugin), now, sizes)
         self.effects: list[EffectRequest] = []
         self.suppressed: list[str] = []
 
@@ -78,7 +82,6 @@ class Context:
         plugin = handler.partition(".")[0]
         self.params = params
         self.now = datetime.fromtimestamp(now, UTC)
-        self.log = logging.getLogger(f"botplatform.plugins.{plugin}")
         self._unit = unit
         self._event = event
         self._handler = handler
@@ -93,6 +96,13 @@ class Context:
         if not self._keeps_state:
             raise Undeclared(f"plugin {self._plugin} says that it keeps no state: delete STATE = False")
         return self._unit.state
+
+    @property
+    def log(self) -> Logger:
+        """The plugin's own logger."""
+        from logging import getLogger
+
+        return getLogger(f"botplatform.plugins.{self._plugin}")
 
     @property
     def plugins(self) -> Sequence[PluginInfo]:
@@ -129,7 +139,7 @@ class Context:
 
     def publish(self, topic: str, payload: Any, *, qos: int = 1, retain: bool = False) -> None:
         """Publish to an MQTT topic: text and bytes go as they are, any other value as JSON."""
-        if not topic or _TOPIC_WILDCARD.search(topic):
+        if not topic or re.search(_TOPIC_WILDCARD, topic):
             raise ValueError(f"{topic!r} is no topic to publish to: it is empty or has a wildcard")
         if qos not in (0, 1, 2):
             raise ValueError(f"qos is 0, 1 or 2, not {qos!r}")
@@ -152,7 +162,9 @@ class Context:
     def _next_id(self) -> str:
         """The same for the same event in the same handler, and for nothing else: an id is its source's own."""
         about = (self._event.source, self._event.id, self._handler, len(self._unit.effects))
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, repr(about)))
+        from uuid import NAMESPACE_URL, uuid5
+
+        return str(uuid5(NAMESPACE_URL, repr(about)))
 
     def _declared(self, name: str) -> None:
         if name not in self._uses:
@@ -174,5 +186,5 @@ class Context:
 def _written(payload: Any) -> dict[str, str]:
     """A payload as JSON can hold it."""
     if isinstance(payload, bytes):
-        return {"payload_base64": base64.b64encode(payload).decode()}
+        return {"payload_base64": codec.to_base64(payload)}
     return {"payload": payload if isinstance(payload, str) else codec.encode(payload).decode()}

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from pathlib import Path
+
+import cost_tables
 
 from botplatform import hookspecs, settings
 
@@ -49,6 +52,8 @@ def hooks_page() -> str:
 DERIVED = {
     "docs/settings.md": settings_page,
     "docs/hooks.md": hooks_page,
+    "docs/cost.md": partial(cost_tables.page, "cost.md"),
+    "docs/cold-starts.md": partial(cost_tables.page, "cold-starts.md"),
     ".env.example": settings.example,
 }
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from tests.aws.aws_stage import AwsStage
+    from tests.aws.emulator import Emulator
+
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the conformance suite plays."""
+    parser.addoption("--stage", choices=["local", "aws"], default="local", help="where tests/conformance plays")
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +28,30 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the shared data is not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An AWS on this machine; tests that use it skip where it is not installed."""
+    from tests.aws.emulator import Emulator, need_tools
+
+    need_tools()
+    emulator = Emulator(tmp_path_factory.mktemp("aws"))
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def deployed(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsStage]:
+    """The plugins of the conformance suite, deployed once."""
+    from tests.aws.aws_stage import deployed
+
+    with deployed(tmp_path_factory.mktemp("project"), emulator) as stage:
+        yield stage
+
+
+@pytest.fixture
+def aws_stage(deployed: AwsStage) -> AwsStage:
+    """The plugins of the conformance suite on AWS, with nothing left of earlier tests."""
+    deployed.clear()
+    return deployed

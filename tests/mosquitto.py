@@ -38,7 +38,7 @@ class Mosquitto:
 
     def __init__(self, folder: Path, lines: Iterable[str] = (), scheme: str = "mqtt") -> None:
         """`lines` belong to the listener: users, certificates, ACLs; without any, everybody may connect."""
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"{scheme}://{HOST}:{self.port}"
         self._folder = folder
         self._config = folder / "mosquitto.conf"
@@ -175,7 +175,8 @@ def _binary(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from botplatform.errors import Conflict
-from botplatform.state import VALUE_LIMIT, WRITES_LIMIT, State
+from botplatform.state import TOTAL_LIMIT, VALUE_LIMIT, VALUES_LIMIT, State
 from botplatform.store import Commit, Outcome, Work
 from botplatform.stores.sqlite import SqliteStore
+from botplatform.work import Unit
 from tests.handlers import SOURCE, happened
 
 NOW = 1_800_000_000.0
@@ -307,12 +308,48 @@ def test_a_list_may_not_grow_over_the_limit_bit_by_bit(store: SqliteStore) -> No
 
 def test_a_handler_may_change_98_values(store: SqliteStore) -> None:
     state = opened(store)
-    for n in range(WRITES_LIMIT):
+    for n in range(VALUES_LIMIT):
         state[str(n)] = n
     state["0"] = "again"
 
-    with pytest.raises(ValueError, match="at most 98 values for one event"):
+    with pytest.raises(ValueError, match="read and change at most 98 values for one event"):
         state["one more"] = 1
+
+
+@pytest.mark.parametrize(
+    "one_more",
+    [lambda s: s.get("one more"), lambda s: list(s.items()), lambda s: s.add("one more"), lambda s: "one more" in s],
+)
+def test_what_a_handler_reads_counts_as_much_as_what_it_changes(store: SqliteStore, one_more: Do) -> None:
+    change(store, lambda s: s.set("one more", 1))
+    state = opened(store)
+    for n in range(VALUES_LIMIT // 2):
+        state.get(str(n))
+        state[f"other {n}"] = n
+        state[str(n)] = n
+
+    with pytest.raises(ValueError, match="at most 98 values"):
+        one_more(state)
+
+
+def test_what_the_platform_remembers_for_a_handler_counts_as_much(store: SqliteStore) -> None:
+    unit = Unit(store, "demo", NOW)
+    for n in range(VALUES_LIMIT):
+        unit.state[str(n)] = n
+
+    with pytest.raises(ValueError, match="at most 98 values"):
+        unit.last_said.get("owner")
+
+
+def test_all_values_together_have_to_fit_into_one_commit(store: SqliteStore) -> None:
+    state = opened(store)
+    large = "x" * (VALUE_LIMIT - 2)
+    for n in range(TOTAL_LIMIT // VALUE_LIMIT):
+        state[str(n)] = large
+    state["0"] = large
+
+    with pytest.raises(ValueError, match="at most 3,584,000 bytes for one event"):
+        state["one more"] = large
 
 
 def test_a_value_has_to_be_json(store: SqliteStore) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
+from botplatform import codec
 from botplatform.effect import Effect, Host
 from botplatform.errors import Retry
 
@@ -27,5 +27,5 @@ def effect(host: Host | None) -> Effect:
 def payload_of(arguments: Mapping[str, Any]) -> bytes:
     """The bytes that the arguments of a publish ask for."""
     if "payload_base64" in arguments:
-        return base64.b64decode(arguments["payload_base64"])
+        return codec.from_base64(arguments["payload_base64"], "payload_base64")
     return str(arguments["payload"]).encode()

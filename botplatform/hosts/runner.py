@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from botplatform import codec
 from botplatform.effect import Effect, perform
@@ -17,7 +17,8 @@ from botplatform.event import Event
 from botplatform.reply import Reply
 from botplatform.router import Match, Router
 from botplatform.source import masked
-from botplatform.store import Abandoned, Committed, Outcome, PendingEffect, Run
+from botplatform.store import Abandoned, Outcome, PendingEffect, Run, StateKey, Write
+from botplatform.values import NamedTuple
 
 # After so many tries an effect is given up: with the sweep's backoff that is most of a day.
 EFFECT_ATTEMPTS = 10
@@ -63,6 +64,10 @@ class Handled(NamedTuple):
         return [result for result in self.results if result.status == "waiting"]
 
 
+def _ignore(reply: Reply | None) -> None:
+    del reply
+
+
 class Runner:
     """Runs events through their handlers, on the thread that calls; safe to use from any thread.
 
@@ -89,13 +94,55 @@ class Runner:
 
         Nothing a handler does raises; what could not be finished is `waiting`, and safe to be handled again.
         """
+        event = self.identified(event)
+        return self.finish(event, [self.run(event, match, run()) for match in self.router.route(event)])
+
+    def identified(self, event: Event) -> Event:
+        """The event under the id its sender gave it, where a subscription says where to look for one."""
         source = self.engine.source_of(event)
-        matches = self.router.route(event)
-        if not matches:
-            unmatched = source.unmatched(event, self.router.known(source.name))
-            handled = Handled(event, (), unmatched)
-        else:
-            handled = Handled(event, [self._handle(event, match, run()) for match in matches])
+        return source.identify(event, self.router.known(source.name))
+
+    def run(
+        self,
+        event: Event,
+        match: Match,
+        run: Run,
+        also: Mapping[StateKey, Write] = MappingProxyType({}),
+        on_commit: Callable[[Reply | None], None] = _ignore,
+    ) -> Result:
+        """Give an event to one of its handlers; `also` are further writes for its commit.
+
+        `on_commit` hears the reply once it holds, before the effects are performed.
+        """
+        name = match.handler.name
+        try:
+            committed = self.engine.run(event, match, run, also)
+        except Abandoned:
+            return _unfinished(name, "waiting", "goes on in another run")
+        except StateUnavailable as error:
+            return _unfinished(name, "waiting", str(error))
+        except Failed as failed:
+            return self._failed(event, name, failed, run)
+        outcome = committed.outcome
+        reply = Reply.from_dict(outcome.reply) if outcome.reply else None
+        on_commit(reply)
+        effects = self.perform(committed.effects, run)
+        entry = _outcome_entry(name, outcome, self.engine.clock(), effects)
+        return Result(name, "done", reply, again=outcome.duplicate, entry=entry)
+
+    def give_up(self, event: Event, handler: str, reason: str) -> Result:
+        """Keep what a handler could not do as a dead letter; it goes on waiting while that cannot be kept."""
+        try:
+            self._bury(event, handler, reason)
+        except Retry as retry:
+            return _unfinished(handler, "waiting", f"{reason}; the dead letter could not be kept: {retry}")
+        return _unfinished(handler, "dead", reason)
+
+    def finish(self, event: Event, results: Sequence[Result]) -> Handled:
+        """Log what came of an event in all its handlers; without any, nothing listens to it."""
+        source = self.engine.source_of(event)
+        unmatched = None if results else source.unmatched(event, self.router.known(source.name))
+        handled = Handled(event, results, unmatched)
         self._record(handled, source.secrets)
         return handled
 
@@ -103,48 +150,30 @@ class Runner:
         """Log an input that was no event."""
         self._write("rejected", str(rejected), source=source)
 
-    def perform(self, pending: Iterable[PendingEffect]) -> list[Entry]:
+    def perform(self, pending: Iterable[PendingEffect], run: Run | None = None) -> list[Entry]:
         """Perform committed effects in their order; behind one that failed, those of its destination wait with it.
 
-        What fails stays pending in the store, for a sweep. Returns what came of each, as the log shows it.
+        What fails stays pending in the store, for a sweep; so does what `run` leaves to another. Returns what came of
+        each, as the log shows it.
         """
         held: set[tuple[str, str]] = set()
-        return [self._perform(effect, held) for effect in pending]
+        return [self._perform(effect, held, run is not None and run.left) for effect in pending]
 
     def sweep(self) -> list[Entry]:
         """Perform what is pending in the store, left by a process that died or by a destination that was away."""
         return self.perform(self.engine.store.pending())
 
-    def _handle(self, event: Event, match: Match, run: Run) -> Result:
-        name = match.handler.name
-        try:
-            committed = self.engine.run(event, match, run)
-        except Abandoned:
-            return _unfinished(name, "waiting", "goes on in another run")
-        except StateUnavailable as error:
-            return _unfinished(name, "waiting", str(error))
-        except Failed as failed:
-            return self._failed(event, name, failed, run)
-        return self._done(name, committed)
-
-    def _done(self, name: str, committed: Committed) -> Result:
-        outcome = committed.outcome
-        reply = Reply.from_dict(outcome.reply) if outcome.reply else None
-        entry = _outcome_entry(name, outcome, self.engine.clock(), self.perform(committed.effects))
-        return Result(name, "done", reply, again=outcome.duplicate, entry=entry)
-
     def _failed(self, event: Event, name: str, failed: Failed, run: Run) -> Result:
         """Where nobody waits it may be tried again; who waits is told at once, and the event kept as a dead letter."""
         if run.answered and not failed.final:
             return _unfinished(name, "waiting", failed.reason, failed.after)
-        try:
-            self._bury(event, name, failed.reason)
-        except Retry as retry:
-            return _unfinished(name, "waiting", f"{failed.reason}; the dead letter could not be kept: {retry}")
-        return _unfinished(name, "dead", failed.reason)._replace(reply=None if run.answered else APOLOGY)
+        result = self.give_up(event, name, failed.reason)
+        return result._replace(reply=None if run.answered or result.status != "dead" else APOLOGY)
 
-    def _perform(self, effect: PendingEffect, held: set[tuple[str, str]]) -> Entry:
+    def _perform(self, effect: PendingEffect, held: set[tuple[str, str]], left: bool) -> Entry:
         store, destination = self.engine.store, (effect.request.name, effect.request.order or effect.key)
+        if left:
+            return _effect_entry(effect, "pending", {"reason": "left to another run"})
         if destination in held:
             return _effect_entry(effect, "pending", {"reason": "waits behind an earlier one"})
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_network
 from math import isfinite
 from typing import Any, Final
 
@@ -205,6 +204,8 @@ def _cidr(argument: Any, where: str) -> Operator:
     # The service refuses a mask of the full width: that would be a single address.
     if not (bits.isascii() and bits.isdigit() and int(bits) < address.max_prefixlen):
         raise PatternError(f"the mask bits must be an integer from 0 to {address.max_prefixlen - 1}", where)
+    from ipaddress import ip_network
+
     return InNetwork(ip_network(f"{address}/{int(bits)}", strict=False))
 
 

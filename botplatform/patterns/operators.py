@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from decimal import Decimal
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from math import isfinite
 from operator import eq, ge, gt, le, lt
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from botplatform.values import NamedTuple
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+    Address = IPv4Address | IPv6Address
+    Network = IPv4Network | IPv6Network
 
 Number = int | float
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 COMPARISONS: Final[dict[str, Callable[[Number, Number], bool]]] = {"=": eq, "<": lt, "<=": le, ">": gt, ">=": ge}
-_ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*", re.ASCII)
+_ADDRESS: Final = r"[0-9]+(?:\.[0-9]+){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*"
 _EXACT_INTEGERS: Final = range(-(2**53), 2**53 + 1)
 
 
@@ -27,8 +30,7 @@ class Operator(Protocol):
     def accepts(self, value: Any) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Exactly:
+class Exactly(NamedTuple):
     """This very string, number, boolean or null; `300` and `3.0e2` are the same number."""
 
     value: str | Number | bool | None
@@ -40,8 +42,7 @@ class Exactly:
         return quoted(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Text made of two or more pieces in this order, with anything between them: prefix, suffix and wildcard."""
 
     pieces: tuple[str, ...]
@@ -65,8 +66,7 @@ class Text:
         return self.words
 
 
-@dataclass(frozen=True, slots=True)
-class AnyCase:
+class AnyCase(NamedTuple):
     """Text in either case: `expression` is matched against the whole of it."""
 
     expression: re.Pattern[str]
@@ -79,8 +79,7 @@ class AnyCase:
         return self.words
 
 
-@dataclass(frozen=True, slots=True)
-class Numeric:
+class Numeric(NamedTuple):
     """A number that stands in all these relations."""
 
     relations: tuple[tuple[str, Number], ...]
@@ -96,8 +95,7 @@ class Numeric:
         return "a number " + " and ".join(f"{sign} {bound}" for sign, bound in self.relations)
 
 
-@dataclass(frozen=True, slots=True)
-class InNetwork:
+class InNetwork(NamedTuple):
     """An IP address in this network."""
 
     network: Network
@@ -109,8 +107,7 @@ class InNetwork:
         return f"an address in {self.network}"
 
 
-@dataclass(frozen=True, slots=True)
-class SameAddress:
+class SameAddress(NamedTuple):
     """This IPv6 address, however it is written."""
 
     address: Address
@@ -122,8 +119,7 @@ class SameAddress:
         return f"the address {self.address}"
 
 
-@dataclass(frozen=True, slots=True)
-class AnythingBut:
+class AnythingBut(NamedTuple):
     """A value, of any type, that none of these accept."""
 
     unwanted: tuple[Operator, ...]
@@ -135,7 +131,6 @@ class AnythingBut:
         return "anything but " + " or ".join(map(str, self.unwanted))
 
 
-@dataclass(frozen=True, slots=True)
 class Present:
     """Any value at all, null and the empty string included."""
 
@@ -146,7 +141,6 @@ class Present:
         return "any value"
 
 
-@dataclass(frozen=True, slots=True)
 class Absent:
     """No value: the field is not there, or is an object or an empty array."""
 
@@ -171,16 +165,24 @@ def is_comparable(number: Number) -> bool:
     """Whether the service can order this number: a double has to hold it exactly (event-ruler's ComparableNumber)."""
     if isinstance(number, float):
         return isfinite(number)
+    return number in _EXACT_INTEGERS or _is_a_double(number)
+
+
+def _is_a_double(number: int) -> bool:
+    from decimal import Decimal
+
     try:
-        return number in _EXACT_INTEGERS or Decimal(repr(float(number))) == number
+        return Decimal(repr(float(number))) == number
     except OverflowError:
         return False
 
 
 def address_of(text: str) -> Address | None:
     """The IP address written as `text`, or None."""
-    if not _ADDRESS.fullmatch(text):
+    if not re.fullmatch(_ADDRESS, text, re.ASCII):
         return None
+    from ipaddress import ip_address
+
     try:
         return ip_address(text)
     except ValueError:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
 from botplatform.patterns.errors import PatternError
+from botplatform.values import NamedTuple
 
 MAX_BYTES: Final = 65_535  # MQTT 5.0, 4.7.3: topic names and filters are encoded with a two-byte length
 ONE_LEVEL: Final = "+"
@@ -15,16 +15,14 @@ _SHARE: Final = "$share"
 _SPECIAL: Final = frozenset("+#{}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Level:
+class _Level(NamedTuple):
     """One level: what stands for it in the filter (itself, `+` or `#`), and the name it is captured under, if any."""
 
     filter: str
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(NamedTuple):
     """A parsed topic template; `Topic.parse` makes one.
 
     `template` is what was written, `filter` the MQTT filter to subscribe with, a `$share/group/` prefix included.
@@ -32,7 +30,7 @@ class Topic:
 
     template: str
     filter: str
-    _levels: tuple[_Level, ...]
+    parts: tuple[_Level, ...]
 
     @classmethod
     def parse(cls, template: str) -> Topic:
@@ -53,22 +51,22 @@ class Topic:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the captures, in order."""
-        return tuple(level.name for level in self._levels if level.name)
+        return tuple(level.name for level in self.parts if level.name)
 
     @property
     def levels(self) -> tuple[str, ...]:
         """The levels of the filter, without the share prefix."""
-        return tuple(level.filter for level in self._levels)
+        return tuple(level.filter for level in self.parts)
 
     def match(self, topic: str) -> dict[str, str] | None:
         """What each name captured of `topic`, a topic name as published, or None if it does not match."""
-        first, last = self._levels[0], self._levels[-1]
+        first, last = self.parts[0], self.parts[-1]
         if topic.startswith("$") and first.filter in (ONE_LEVEL, REMAINING_LEVELS):
             return None
         published = topic.split("/")
         if last.filter != REMAINING_LEVELS:
-            return self._capture(published) if len(published) == len(self._levels) else None
-        before = len(self._levels) - 1
+            return self._capture(published) if len(published) == len(self.parts) else None
+        before = len(self.parts) - 1
         if len(published) < before + (last.name is not None):  # a bare # also matches the parent level
             return None
         remaining = ["/".join(published[before:])] if len(published) > before else []
@@ -76,7 +74,7 @@ class Topic:
 
     def _capture(self, texts: list[str]) -> dict[str, str] | None:
         captures = {}
-        for level, text in zip(self._levels, texts, strict=False):
+        for level, text in zip(self.parts, texts, strict=False):
             if level.name:
                 captures[level.name] = text
             elif level.filter not in (text, ONE_LEVEL, REMAINING_LEVELS):

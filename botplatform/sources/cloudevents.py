@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from botplatform import codec
 from botplatform.errors import Rejected
@@ -16,8 +15,8 @@ from botplatform.subscription import F, Subscription, subscribe
 BATCH = "application/cloudevents-batch+json"
 STRUCTURED = "application/cloudevents+json"
 # RFC 7230, section 3.2.6: a quoted-string, and a quoted-pair in it.
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"\Z')
-_ESCAPED = re.compile(r"\\(.)")
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_ESCAPED = r"\\(.)"
 
 
 def event(type_: str | None = None, matching: Mapping[str, Any] | None = None) -> Callable[[F], F]:
@@ -76,8 +75,10 @@ def _binary(raw: Raw) -> Event:
 
 def _header_text(value: str) -> str:
     """An attribute as it was before it became a header (CloudEvents, "HTTP Protocol Binding" 3.1.3.2)."""
-    quoted = _QUOTED.match(value)
-    return unquote(_ESCAPED.sub(r"\1", quoted[1]) if quoted else value, errors="replace")
+    from urllib.parse import unquote
+
+    quoted = re.fullmatch(_QUOTED, value)
+    return unquote(re.sub(_ESCAPED, r"\1", quoted[1]) if quoted else value, errors="replace")
 
 
 def recognizes(value: Any) -> bool:

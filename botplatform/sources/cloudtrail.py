@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -59,6 +55,10 @@ def unpacked(body: bytes, limit: int = UNPACKED_LIMIT) -> bytes:
     """
     if not body.startswith(_GZIP):
         return body
+    import gzip
+    import io
+    import zlib
+
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
             content = file.read(limit + 1)
@@ -112,11 +112,7 @@ def _records(value: Any, where: str) -> Iterator[Event | Rejected]:
 def _subscription(awslogs: Any, where: str) -> Any:
     """What a CloudWatch Logs subscription carries: base64 of gzip of JSON."""
     try:
-        packed = base64.b64decode(awslogs["data"], validate=True)
-    except (TypeError, KeyError, ValueError):
-        return Rejected("awslogs.data is no base64", f"{where}.awslogs.data")
-    try:
-        content = codec.decode(unpacked(packed))
+        content = codec.decode(unpacked(codec.from_base64(text_at(awslogs, "data"), "awslogs.data")))
     except Rejected as rejected:
         return Rejected(rejected.reason, f"{where}.awslogs.data")
     # CloudWatch Logs sends CONTROL_MESSAGE to see whether somebody listens: there is nothing in it.

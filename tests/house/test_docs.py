@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 
 import botplatform
 from botplatform import hookspecs, settings
+from tests.scripts import load
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -26,12 +26,7 @@ def blocks(page: Path, language: str) -> list[tuple[str | None, str]]:
 
 
 def derived() -> dict[str, str]:
-    spec = importlib.util.spec_from_file_location("derive", ROOT / "docs" / "derive.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {name: text() for name, text in module.DERIVED.items()}
+    return {name: text() for name, text in load("derive").DERIVED.items()}
 
 
 @pytest.mark.parametrize("name", derived())
@@ -64,8 +59,16 @@ def test_every_public_name_is_documented():
 
 def test_links_lead_somewhere():
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page}: {target}"
+        for target, place in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text()):
+            found = page.parent / target if target else page
+            assert found.exists(), f"{page}: {target}"
+            assert not place or place in places(found), f"{page}: {target}#{place}"
+
+
+def places(page: Path) -> set[str]:
+    """What a link can name on a page: its headings, the way GitHub writes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "docs" / "plugins.md"], ids=lambda page: page.name)

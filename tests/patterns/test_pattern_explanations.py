@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from botplatform.patterns import compile
+from botplatform.patterns.parse import compile
 
 EVENT = {
     "source": "aws.s3",

@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botplatform.patterns import Index, Pattern, PatternError, Topic, compile
+from botplatform.patterns.errors import PatternError
 from botplatform.patterns.fields import Fields
-from botplatform.patterns.match import Conjunction
+from botplatform.patterns.index import Index
+from botplatform.patterns.match import Conjunction, Pattern
+from botplatform.patterns.parse import compile
+from botplatform.patterns.topics import Topic
 
 # Few names and few values, so that patterns and events meet often.
 names = st.sampled_from(["a", "b", "a.b"])

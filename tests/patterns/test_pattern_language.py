@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from botplatform.patterns import PatternError, compile
+from botplatform.patterns.errors import PatternError
+from botplatform.patterns.parse import compile
 
 # One condition of field "x", the value of "x" in the event, and whether they match.
 CONDITIONS: list[tuple[Any, Any, bool]] = [

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from botplatform.patterns import Index, Pattern, PatternError, Topic, compile
+from botplatform.patterns.errors import PatternError
+from botplatform.patterns.index import Index
+from botplatform.patterns.match import Pattern
+from botplatform.patterns.parse import compile
+from botplatform.patterns.topics import Topic
 
 DETAIL_TYPES = {
     "AwsConsoleSignIn": "AWS Console Sign In via CloudTrail",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from botplatform.patterns import PatternError, Topic
+from botplatform.patterns.errors import PatternError
+from botplatform.patterns.topics import Topic
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from botplatform import cloudtrail
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
-from botplatform.hosts.local.doors import recognized
+from botplatform.hosts.records import recognized
 from botplatform.plugins import Plugins
 from botplatform.source import Raw
 from botplatform.sources.cloudtrail import unpacked

@@ -12,7 +12,7 @@ from cloudevents.http import from_json
 from jsonschema import Draft7Validator
 
 from botplatform.event import Event
-from botplatform.hosts.local.doors import recognized
+from botplatform.hosts.records import recognized
 from botplatform.plugins import Plugins
 from botplatform.router import Router
 from botplatform.source import Raw

@@ -9,7 +9,7 @@ from pathlib import Path
 import iotcore
 
 from botplatform.errors import BotplatformError
-from botplatform.hosts.local.mqtt_connection import Connection
+from botplatform.hosts.mqtt.connection import Connection
 
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 256 * 1024

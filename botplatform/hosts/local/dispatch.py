@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 
 from botplatform.engine import Engine
 from botplatform.event import Event
-from botplatform.hosts.local.lanes import Lanes, backoff
+from botplatform.hosts.lanes import Lanes, backoff
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
 from botplatform.hosts.local.task import Delivery, Result, Task, reply_of

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.hosts.local.dispatch import Dispatcher
 from botplatform.hosts.local.task import Delivery
+from botplatform.hosts.records import Receipt, must_be_signed, recognized
 from botplatform.reply import Reply
 from botplatform.source import Raw, Source
-from botplatform.sources.cloudtrail import unpacked
 
 Verify = Callable[[Mapping[str, str], bytes, datetime], None]
 
 # How long a sender that wants no reply waits for its acknowledgement; Slack's Events API allows 3 seconds.
 ACKNOWLEDGE_WITHIN = 2.5
 LATE = Reply("Still working on it …")
-
-
-@dataclass
-class Receipt:
-    """What became of the records in a request."""
-
-    accepted: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The receipt as JSON values."""
-        reasons = [{"where": rejected.where, "reason": rejected.reason} for rejected in self.rejected]
-        return {"accepted": self.accepted, "rejected": reasons}
 
 
 class Doors:
@@ -98,10 +83,7 @@ class Doors:
         return event
 
     def _refused(self, event: Event) -> Rejected | None:
-        owner = self._dispatcher.engine.source_of(event)
-        if owner.signed:
-            return Rejected(f"an event of type {event.type} has to come from {owner.name} itself, signed", "type")
-        return None
+        return must_be_signed(event, self._dispatcher.engine.source_of(event))
 
     def _wait(self, deliveries: list[Delivery], within: float) -> None:
         """Return once all is durable: committed by then, or in the inbox."""
@@ -109,31 +91,3 @@ class Doors:
         for delivery in deliveries:
             if not delivery.settled.wait(max(0.0, end - time.monotonic())):
                 self._dispatcher.answer_now(delivery)
-
-
-def recognized(sources: Mapping[str, Source], raw: Raw) -> Source:
-    """The source that recognizes some bytes by their headers or content; raises Rejected when none does."""
-    if "ce-specversion" in raw.headers or raw.media_type.startswith("application/cloudevents"):
-        return sources["cloudevents"]
-    body = unpacked(raw.body)
-    try:
-        value = codec.decode(body)
-    except Rejected as broken:
-        value = _first_line(body)
-        if value is None:
-            if b"=" in body[:200] and not body.lstrip().startswith((b"{", b"[")):
-                return sources["slack"]  # the only one that sends forms
-            raise broken
-    for source in sources.values():
-        if source.recognizes(value):
-            return source
-    shape = ", ".join(sorted(value)[:6]) if isinstance(value, dict) else type(value).__name__
-    raise Rejected(f"no source recognizes this ({shape})")
-
-
-def _first_line(body: bytes) -> Any:
-    lines = body.split(b"\n", 1)
-    try:
-        return codec.decode(lines[0]) if len(lines) > 1 else None
-    except Rejected:
-        return None

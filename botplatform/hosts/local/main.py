@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,18 +11,26 @@ from pathlib import Path
 import click
 
 from botplatform.hosts.local.platform import Platform
+from botplatform.hosts.logs import log_to_file, log_to_stderr
 from botplatform.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# In the state folder: what is logged, for `botplatform logs`.
+LOG = "platform.log"
 
 
 def serve(settings: Settings, folders: Sequence[Path], verbose: bool = False) -> None:
     """Run a platform until SIGINT or SIGTERM; raises BotplatformError when it cannot start."""
-    _log_to_stderr(verbose)
+    log_to_stderr(verbose)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     platform = Platform(settings, folders)
+    log_to_file(settings.state / LOG)
     try:
         platform.start()
+        logger.info("serving %s", platform.url)
         click.echo(banner(platform))
         while not stopping.wait(3600):
             pass
@@ -54,20 +61,3 @@ def banner(platform: Platform) -> str:
         "Ctrl-C stops it.",
     ]
     return "\n".join(lines)
-
-
-class _Brief(logging.Formatter):
-    """Time, level where it matters, and the message; colour on a terminal only."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One line, and the traceback of a bug."""
-        text = super().format(record)
-        colour = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}.get(record.levelname)
-        return click.style(text, fg=colour) if colour and sys.stderr.isatty() else text
-
-
-def _log_to_stderr(verbose: bool) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Brief("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    logging.getLogger("botplatform").setLevel(logging.DEBUG if verbose else logging.INFO)

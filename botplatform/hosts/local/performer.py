@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from botplatform.effect import Effect, perform
 from botplatform.errors import Rejected, Retry, StateUnavailable
-from botplatform.hosts.local.lanes import Lanes, backoff
+from botplatform.hosts.lanes import Lanes, backoff
 from botplatform.store import PendingEffect, Store
 
 logger = logging.getLogger(__name__)

@@ -9,22 +9,23 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from botplatform import codec
 from botplatform.engine import Engine
 from botplatform.errors import Retry
 from botplatform.event import Event
+from botplatform.hosts.clock import Clock
 from botplatform.hosts.local.broker import EmbeddedBroker
-from botplatform.hosts.local.clock import Clock
 from botplatform.hosts.local.development import alexa_verify, kept, slack_verify
-from botplatform.hosts.local.devices import Devices
 from botplatform.hosts.local.dispatch import DEADLINE, Dispatcher
 from botplatform.hosts.local.doors import Doors
 from botplatform.hosts.local.folder import WatchedFolder
 from botplatform.hosts.local.http import HttpServer, make_app
 from botplatform.hosts.local.lock import FolderLock
-from botplatform.hosts.local.mqtt import Connection
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
 from botplatform.hosts.local.reload import Reloader
+from botplatform.hosts.mqtt.client import Connection
+from botplatform.hosts.mqtt.devices import Devices
 from botplatform.plugins import Plugins
 from botplatform.router import Router
 from botplatform.settings import Settings
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 DATABASE = "state.db"
 RUNNING = "running.json"
 _DRAIN = 10.0
+# AWS Lambda delivers an asynchronous event for up to 6 hours, people look at logs for days.
+KEEP_FOR = 7 * 86400.0
 
 
 class Platform:
@@ -52,6 +55,7 @@ class Platform:
         deadline: float = DEADLINE,
         entry_points: bool = True,
     ) -> None:
+        codec.use_msgspec()
         self.settings = settings
         self._folders = folders
         self._entry_points = entry_points
@@ -64,7 +68,7 @@ class Platform:
         self.dispatcher = Dispatcher(engine, self.store, self._performer, self._recorder, deadline)
         self.broker = None if settings.mqtt_url else EmbeddedBroker(settings.mqtt_port)
         self.devices: Devices | None = None
-        self.clock = Clock(self.dispatcher)
+        self.clock = Clock(self.dispatcher, hourly=lambda: self.store.prune(KEEP_FOR))
         self.doors = Doors(self.dispatcher, slack_verify(settings), alexa_verify(settings))
         self._reloader = Reloader(folders, self.reload)
         self._folder: WatchedFolder | None = None
@@ -160,15 +164,8 @@ class Platform:
         if self.broker:
             # On a broker of our own a device with a mistaken topic can be seen; on another's that is not for us to ask.
             return Devices(self.broker.connection(client_id), self.dispatcher, self.broker.url, everything=True)
-        connection = Connection(
-            settings.mqtt_url,
-            client_id,
-            settings.mqtt_ca_file,
-            settings.mqtt_cert_file,
-            settings.mqtt_key_file,
-            version="3.1.1" if settings.mqtt_version == "3.1.1" else "5",
-        )
-        return Devices(connection, self.dispatcher, connection.address, everything=False)
+        connection = Connection.of(settings, client_id)
+        return Devices(connection, self.dispatcher, connection.address)
 
     def _masked(self, event: Event) -> bytes:
         """The envelope as the log may keep it."""

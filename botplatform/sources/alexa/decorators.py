@@ -12,8 +12,8 @@ from botplatform.reply import Reply
 from botplatform.subscription import F, Subscription, check_text, mounted, subscribe
 
 # Alexa Skills Kit, "Create the Interaction Model": letters and underscores, and a period in built-in names.
-_NAME = re.compile(r"(AMAZON\.)?[A-Za-z_]+\Z")
-_SLOT = re.compile(r"\{([^{}]*)\}")
+_NAME = r"(AMAZON\.)?[A-Za-z_]+"
+_SLOT = r"\{([^{}]*)\}"
 
 
 def intent(name: str, *, samples: Sequence[str] = (), slots: Mapping[str, str] | None = None) -> Callable[[F], F]:
@@ -23,11 +23,11 @@ def intent(name: str, *, samples: Sequence[str] = (), slots: Mapping[str, str] |
     with a slot that is not among `slots`.
     """
     check_text(name, 'alexa.intent("TemperatureIntent")')
-    if not _NAME.match(name):
+    if not re.fullmatch(_NAME, name):
         raise ValueError(f"{name!r} is no intent name: letters and underscores only")
     types = dict(slots or {})
     for sample in samples:
-        for slot in _SLOT.findall(sample):
+        for slot in re.findall(_SLOT, sample):
             if slot not in types:
                 known = ", ".join(sorted(types)) or "none"
                 raise ValueError(f"unknown slot {slot!r} in the sample {sample!r} (slots: {known})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from botplatform.patterns import Topic
+from botplatform.patterns.topics import Topic
 from botplatform.subscription import F, Subscription, check_text, subscribe
 
 

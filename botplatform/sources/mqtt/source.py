@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import JSON, Event
 from botplatform.router import MQTT_MESSAGE
-from botplatform.source import Raw, Source, quoted
+from botplatform.source import Raw, Source, quoted, text_at
 from botplatform.sources.mqtt.message import Message
 from botplatform.subscription import Subscription
 
@@ -44,6 +42,13 @@ def own_id(message: Message, subscriptions: Iterable[Subscription]) -> str | Non
     return None
 
 
+def identify(event: Event, known: Sequence[Subscription]) -> Event:
+    """The event under the id its device wrote into the payload, where a subscription says in which field."""
+    payload = event.data if isinstance(event.data, bytes) else event.data_json
+    own = own_id(Message(event.subject or "", payload, 0, False, False, 0), known)
+    return event.replace(id=own) if own else event
+
+
 def _field(payload: bytes, name: str) -> str | None:
     try:
         value = codec.decode(payload)
@@ -56,14 +61,31 @@ def _field(payload: bytes, name: str) -> str | None:
 def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     """The event of one message written down as JSON: `{"topic": …, "payload": …, "qos": 1, "retain": false}`.
 
-    A text payload is sent as it is, `payload_base64` holds bytes, any other value is sent as JSON.
+    A text payload is sent as it is, `payload_base64` holds bytes, any other value is sent as JSON. A rule of AWS IoT
+    Core writes its own `id` and `timestamp` (milliseconds since 1970) beside them; else the id of the message it came
+    in counts (the header `message-id`), and without one, the content.
     """
     try:
-        message = read(codec.decode(raw.body))
-        digest = hashlib.sha256(message.topic.encode() + b"\0" + message.payload).hexdigest()[:32]
-        yield to_event(message, f"sha256-{digest}", "urn:mqtt:file")
+        value = codec.decode(raw.body)
+        message = read(value)
+        own, carrier = text_at(value, "id"), raw.headers.get("message-id")
+        origin = "urn:aws:iot" if own else "urn:mqtt:file"
+        yield to_event(message, own or carrier or _id_of_content(message), origin, _instant(value.get("timestamp")))
     except Rejected as rejected:
         yield rejected
+
+
+def _instant(milliseconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds is not None else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise Rejected("no time in milliseconds since 1970", "timestamp") from None
+
+
+def _id_of_content(message: Message) -> str:
+    from hashlib import sha256
+
+    return "sha256-" + sha256(message.topic.encode() + b"\0" + message.payload).hexdigest()[:32]
 
 
 def read(value: Any) -> Message:
@@ -86,10 +108,7 @@ def _payload(value: dict[str, Any]) -> bytes:
     if "payload_base64" not in value:
         payload = value["payload"]
         return payload.encode() if isinstance(payload, str) else codec.encode(payload)
-    try:
-        return base64.b64decode(value["payload_base64"], validate=True)
-    except (ValueError, TypeError):
-        raise Rejected("payload_base64 is no base64", "payload_base64") from None
+    return codec.from_base64(value["payload_base64"], "payload_base64")
 
 
 def recognizes(value: Any) -> bool:
@@ -128,5 +147,6 @@ SOURCE = Source(
     normalize=normalize,
     suggest=suggest,
     owns=lambda event: event.type == MQTT_MESSAGE,
+    identify=identify,
     prepare=prepare,
 )

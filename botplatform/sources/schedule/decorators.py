@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Literal
 
-from botplatform.sources.schedule.expression import parse
 from botplatform.subscription import F, Subscription, check_text, subscribe
+from botplatform.values import NamedTuple
 
 Missed = Literal["skip", "last", "all"]
+
+
+class Times(NamedTuple):
+    """An expression and its time zone as written; read when somebody asks, since on AWS EventBridge knows the time."""
+
+    text: str
+    timezone: str
+
+    def after(self, instant: datetime) -> Iterator[datetime]:
+        """The ticks after the aware `instant`, in UTC; raises ScheduleError for a bad expression or zone."""
+        from botplatform.sources.schedule.expression import parse
+
+        return parse(self.text, self.timezone).after(instant)
 
 
 def on(expression: str, *, timezone: str = "UTC", missed: Missed = "skip") -> Callable[[F], F]:
     """Run at `cron(0 7 ? * MON-FRI *)` in a time zone (`Europe/Berlin`), or at `rate(5 minutes)`.
 
     `missed` says what to do about ticks that fell into a downtime: leave them out, catch up with the last of them, or
-    with all. Raises ScheduleError for a bad expression or zone.
+    with all. A bad expression or zone is found when the plugin is loaded.
     """
     check_text(expression, 'schedule.on("cron(0 7 * * ? *)")')
-    times = parse(expression, timezone)
     if missed not in ("skip", "last", "all"):
         raise ValueError(f'missed is "skip", "last" or "all", not {missed!r}')
 
@@ -31,7 +44,7 @@ def on(expression: str, *, timezone: str = "UTC", missed: Missed = "skip") -> Ca
                 summary=summary,
                 pattern={"type": ["dev.botplatform.tick"], "subject": [name]},
                 exclusive=f"the schedule {name}",
-                options={"name": name, "schedule": times, "missed": missed},
+                options={"name": name, "schedule": Times(expression, timezone), "missed": missed},
             )
         )(function)
 

@@ -10,6 +10,7 @@ from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.source import Raw, Source
+from botplatform.subscription import Subscription
 
 TICK = "dev.botplatform.tick"
 
@@ -56,6 +57,13 @@ def recognizes(value: Any) -> bool:
     return isinstance(value, dict) and "schedule" in value and "time" in value
 
 
+def check(subscription: Subscription) -> None:
+    """Raise ScheduleError for an expression or a time zone that cannot be used."""
+    from botplatform.sources.schedule.expression import parse
+
+    parse(*subscription.options["schedule"])
+
+
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
     name = (event.subject or "").rpartition(".")[2]
@@ -70,4 +78,5 @@ SOURCE = Source(
     normalize=normalize,
     suggest=suggest,
     owns=lambda event: event.type == TICK,
+    check=check,
 )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from botplatform.errors import Rejected
+from botplatform.values import NamedTuple
 
 # Slack API, "Creating a slash command": lower-case, at most 32 characters, no spaces.
-_COMMAND = re.compile(r"/[^\s/A-Z]{1,31}\Z")
-_PARAMETER = re.compile(r"\{([a-z_][a-z0-9_]*)\}\Z")
+_COMMAND = r"/[^\s/A-Z]{1,31}"
+_PARAMETER = r"\{([a-z_][a-z0-9_]*)\}"
 
 
-@dataclass(frozen=True)
-class CommandTemplate:
+class CommandTemplate(NamedTuple):
     """`/temp {room}`: the command, and the names of the words that follow it."""
 
     text: str
@@ -25,9 +24,9 @@ class CommandTemplate:
     def parse(cls, text: str) -> CommandTemplate:
         """Read a template; raises ValueError saying what is wrong with it."""
         command, *words = text.split() or [""]
-        if not _COMMAND.match(command):
+        if not re.fullmatch(_COMMAND, command):
             raise ValueError(f"{text!r} is no slash command: it begins with / and a lower-case name, as in '/temp'")
-        names = [found[1] if (found := _PARAMETER.match(word)) else "" for word in words]
+        names = [found[1] if (found := re.fullmatch(_PARAMETER, word)) else "" for word in words]
         if "" in names:
             raise ValueError(f"{words[names.index('')]!r} in {text!r} is no parameter: write {{room}}")
         if len(set(names)) < len(names):

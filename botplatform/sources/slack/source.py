@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -49,7 +48,7 @@ def recognizes(value: Any) -> bool:
         return str(value["command"]).startswith("/")
     if value.get("type") in ("event_callback", "url_verification"):
         return True
-    return value.get("type") in _INTERACTIONS and ("team" in value or "user" in value)
+    return text_at(value, "type") in _INTERACTIONS and ("team" in value or "user" in value)
 
 
 def _payload(raw: Raw) -> dict[str, Any]:
@@ -124,7 +123,13 @@ def _subject(payload: dict[str, Any]) -> str | None:
 def _id(payload: dict[str, Any]) -> str:
     """Slack's own id of the happening; where it has none, one made of all that it says."""
     own = text_at(payload, "event_id") or text_at(payload, "trigger_id") or text_at(payload, "event", "event_ts")
-    return own or "sha256-" + hashlib.sha256(codec.encode(payload)).hexdigest()[:32]
+    return own or _id_of_content(payload)
+
+
+def _id_of_content(payload: dict[str, Any]) -> str:
+    from hashlib import sha256
+
+    return "sha256-" + sha256(codec.encode(payload)).hexdigest()[:32]
 
 
 def _team(payload: dict[str, Any]) -> str:

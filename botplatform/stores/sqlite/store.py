@@ -25,6 +25,7 @@ from botplatform.store import (
     Value,
     Work,
     Write,
+    effect_key,
 )
 from botplatform.stores.sqlite.inbox import Inbox
 from botplatform.stores.sqlite.log import Log
@@ -141,7 +142,7 @@ class SqliteStore:
                 effects.append(commit.follow_up)
             self._request(connection, work, effects)
             self._mark(connection, work, commit.outcome)
-        elif run and run.answered and commit.follow_up:
+        elif run and run.answered and commit.follow_up and commit.outcome.duplicate:
             self._follow_up(connection, work, commit.follow_up)
         self.log.record_in(connection, commit.event, "accepted")
         # Not only what this run took from there: a dead letter whose event is delivered once more may succeed.
@@ -231,8 +232,8 @@ def _outcome(row: Any) -> Outcome:
 def _pending(row: Any) -> PendingEffect:
     number, source, id_, handler, position, name, arguments, order, attempts = row
     work = Work(source, id_, handler)
-    key = "|".join((*work, str(position)))
-    return PendingEffect(number, work, EffectRequest(name, codec.decode(arguments), order), key, attempts)
+    request = EffectRequest(name, codec.decode(arguments), order)
+    return PendingEffect(number, work, request, effect_key(work, position), attempts)
 
 
 def _prune(connection: sqlite3.Connection, now: float, age: float) -> int:

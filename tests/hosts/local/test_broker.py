@@ -10,8 +10,8 @@ import pytest
 
 from botplatform.errors import BotplatformError
 from botplatform.hosts.local.broker import MAX_PAYLOAD, EmbeddedBroker
-from botplatform.hosts.local.mqtt import Connection
-from tests.hosts.local.mqtt_clients import Connect, Received
+from botplatform.hosts.mqtt.client import Connection
+from tests.hosts.mqtt.clients import Connect, Received
 from tests.mosquitto import eventually, publish
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from botplatform.hosts.local.platform import Platform
-from tests.hosts.local.mqtt_clients import MakeBroker, subscribed
 from tests.hosts.local.running import log, request, running, state
+from tests.hosts.mqtt.clients import MakeBroker, subscribed
 from tests.mosquitto import Mosquitto, eventually, issue_certificates, password_file
 
 # `slow/…` waits until the test has written a file.

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from botplatform.hosts.local import simulate
-from botplatform.hosts.local.mqtt_connection import Connection
 from botplatform.hosts.local.platform import Platform
-from tests.hosts.local.mqtt_clients import subscribed
+from botplatform.hosts.mqtt.connection import Connection
 from tests.hosts.local.running import from_slack, running, state, written
+from tests.hosts.mqtt.clients import subscribed
 from tests.mosquitto import eventually, publish
 
 SAYS = '''"""Says something."""

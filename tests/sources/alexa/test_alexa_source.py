@@ -14,7 +14,7 @@ from jsonschema import Draft7Validator
 from botplatform import Card, alexa
 from botplatform.errors import Rejected
 from botplatform.event import Event
-from botplatform.hosts.local.doors import recognized
+from botplatform.hosts.records import recognized
 from botplatform.plugins import Plugins
 from botplatform.reply import Reply
 from botplatform.source import Raw, masked

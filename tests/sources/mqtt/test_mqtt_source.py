@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 import pytest
 
-from botplatform import mqtt
+from botplatform import codec, mqtt
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.source import Raw
@@ -257,3 +257,42 @@ def test_a_subscription_that_contradicts_itself_is_refused(options: dict[str, An
 def test_the_handler_one_would_write_is_suggested(name: str, decorator: str) -> None:
     event = to_event(message(topic=name), "id-1", "mqtt://broker:1883")
     assert SOURCE.suggest(event).splitlines()[0] == decorator
+
+
+# As a rule of AWS IoT Core writes a message down.
+
+
+def ruled(**fields: object) -> list[Event | Rejected]:
+    message = {"topic": "sensors/attic", "payload_base64": "MjE=", "id": "of the rule", **fields}
+    return list(SOURCE.normalize(Raw(codec.encode(message), {"message-id": "of the queue"})))
+
+
+def test_a_rule_gives_a_message_its_id_and_time() -> None:
+    (event,) = ruled(timestamp=1767614400123)
+
+    assert isinstance(event, Event)
+    assert (event.source, event.id, event.data) == ("urn:aws:iot", "of the rule", 21)
+    assert event.to_dict()["time"] == "2026-01-05T12:00:00.123000Z"
+
+
+def test_without_an_id_that_of_the_message_it_came_in_counts() -> None:
+    (event,) = ruled(id=None)
+
+    assert isinstance(event, Event)
+    assert event.id == "of the queue"
+
+
+@pytest.mark.parametrize("timestamp", ["noon", 1e300, [1]])
+def test_a_timestamp_that_is_none_is_rejected(timestamp: object) -> None:
+    (rejected,) = ruled(timestamp=timestamp)
+
+    assert str(rejected) == "timestamp: no time in milliseconds since 1970"
+
+
+def test_an_id_of_the_devices_own_is_found_in_the_payload_by_name() -> None:
+    subscription = subscriptions_of(mqtt.topic("sensors/{room}", id_field="number")(lambda: None))[0]
+    (event,) = ruled(payload_base64="eyJudW1iZXIiOiA3fQ==")  # {"number": 7}
+    assert isinstance(event, Event)
+
+    assert SOURCE.identify(event, [subscription]).id == "sensors/attic#7"
+    assert SOURCE.identify(event, []).id == "of the rule"

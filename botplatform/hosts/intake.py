@@ -1,0 +1,56 @@
+"""What those who bring events by themselves, the clock and the devices, want of a host, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from botplatform.engine import Engine
+from botplatform.event import Event
+from botplatform.router import Router
+from botplatform.store import StateKey, Value, Write
+
+
+class Notes(Protocol):
+    """State outside any unit: what a host has to remember of its own. Every method may raise StateUnavailable."""
+
+    def read(self, key: StateKey) -> Value:
+        """One value and its version."""
+
+    def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:
+        """The values whose keys begin with `prefix`, in order of their keys."""
+
+    def write(self, writes: Mapping[StateKey, Write], wait: bool = True) -> None:
+        """Change values, in the order of the calls; with `wait`, they are durable by the time this returns."""
+
+
+class Intake(Protocol):
+    """Takes events in, from any thread."""
+
+    @property
+    def router(self) -> Router:
+        """Who listens to what."""
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the events; its clock is the time."""
+
+    @property
+    def store(self) -> Notes:
+        """Where to remember things."""
+
+    def submit(
+        self,
+        event: Event,
+        on_settled: Callable[[], None] | None = None,
+        also: Mapping[StateKey, Write] | None = None,
+        durable: bool = False,
+    ) -> object:
+        """Hand an event to its handlers and return at once.
+
+        `on_settled` is called, from any thread, when the event is durable; `also` are writes for the same commit.
+        With `durable`, it is durable by the time this returns.
+        """
+
+    def count(self, what: str, times: int = 1) -> None:
+        """Count something for people to see."""

@@ -1,0 +1,292 @@
+"""The MQTT client of hosts: messages in, acknowledged once they are durable, and messages out."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from typing import Final
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
+
+from botplatform.errors import BotplatformError, Rejected, Retry
+from botplatform.hosts.mqtt.connection import Connection
+from botplatform.hosts.mqtt.paho_client import Paho, message_of
+from botplatform.hosts.mqtt.session import Acknowledgements, Receipt, Subscriptions
+from botplatform.sources.mqtt.message import Message
+
+__all__ = ["Connection", "MqttClient", "backoff"]
+
+LONGEST_WAIT: Final = 60.0
+ASK_EVERY: Final = 1.0
+LEAVE_WITHIN: Final = 5.0
+
+_log = logging.getLogger(__name__)
+
+Receive = Callable[[Message, Callable[[], None]], None]
+
+
+def backoff(failures: int, luck: float) -> float:
+    """The seconds to wait after that many failures in a row: 1 to 2, then about twice as long each time, 60 at most.
+
+    `luck`, from 0 to 1, spreads the clients of a broker that comes back.
+    """
+    return min(LONGEST_WAIT, 2.0 ** min(failures, 10)) * (1 + luck) / 2
+
+
+class MqttClient:
+    """Keeps one persistent session with a broker, through broken connections and restarts on both sides.
+
+    `receive(message, acknowledge)` is called on the network thread for one message after the other. `acknowledge` may
+    be called later, from any thread; a second call does nothing, and so does one after the connection broke: the
+    broker delivers the message again. When `receive` raises, nothing is acknowledged and the connection is made anew
+    after a while, which makes the broker deliver the message, and those after it, again. It must not call `publish`,
+    which waits for the network thread.
+
+    `on_confirmed(packet_ids)` tells whose acknowledgements the broker has (see `Deliveries.confirmed`): it is asked
+    with a PINGREQ, each second while there is something to know. `on_session_lost()` comes before the first message of
+    a new session. Both run on the network thread. `subscribed` are filters an earlier process may have left in the
+    session. `receive_maximum` is how many messages a broker sends before the first is acknowledged; with MQTT 3.1.1 it
+    is the broker that decides. `wait(failures, luck)` is how many seconds pass before the next attempt to connect.
+    Raises InvalidSettings when a file of certificates cannot be read.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        receive: Receive,
+        *,
+        on_confirmed: Callable[[list[int]], object] = lambda _: None,
+        on_session_lost: Callable[[], object] = lambda: None,
+        subscribed: Iterable[str] = (),
+        receive_maximum: int = 1000,
+        wait: Callable[[int, float], float] = backoff,
+    ) -> None:
+        self._connection = connection
+        self._receive = receive
+        self._on_confirmed = on_confirmed
+        self._on_session_lost = on_session_lost
+        self._wait = wait
+        self._lock = threading.Lock()  # for what follows, and for handing packets to paho in the same order
+        self._connected = False
+        self._acknowledgements = Acknowledgements()
+        self._subscriptions = Subscriptions(subscribed)
+        self._publishing: dict[int, Future[ReasonCode]] = {}
+        self._answers: deque[tuple[int, ReasonCode]] = deque()
+        self._why = ""
+        self._ask_at = 0.0
+        self._reported = ""
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._paho = self._listen(Paho(connection, receive_maximum))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has let us in and the connection holds, as far as we know."""
+        return self._connected
+
+    def start(self) -> None:
+        """Connect in the background, and again whenever the connection breaks, until `stop`."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take leave of the broker, which keeps the session; returns when `receive` will not be called any more."""
+        self._stopping.set()
+        self._paho.disconnect()
+        if self._thread is not None:
+            self._thread.join(LEAVE_WITHIN)
+            self._paho.hang_up()
+            self._thread.join()
+            self._thread = None
+
+    def subscribe(self, filters: Mapping[str, int]) -> None:
+        """Replace the set of subscriptions: valid topic filters and their QoS, now or when there is a connection.
+
+        QoS 2 is asked for as QoS 1. paho would confirm a message of QoS 2 when it arrives, not when it is durable;
+        that each counts once is seen to by its event id.
+        """
+        with self._lock:
+            self._subscriptions.want({name: min(qos, 1) for name, qos in filters.items()})
+            if self._connected:
+                self._synchronize()
+
+    def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False, timeout: float = 10.0) -> None:
+        """Return once the broker took the message or, with QoS 0, once it is on its way; `timeout` is in seconds.
+
+        Raises Retry when it could not be delivered now; the broker may have taken it all the same, if its answer was
+        lost or late. Raises Rejected for what is no topic to publish to.
+        """
+        answer: Future[ReasonCode] = Future()
+        with self._lock:
+            if not self._connected:
+                raise Retry(f"there is no connection to {self._connection.address}")
+            self._publishing[self._send(topic, payload, qos, retain)] = answer
+        try:
+            reason = answer.result(timeout)
+        except TimeoutError:
+            raise Retry(f"{self._connection.address} took no message on {topic} within {timeout:g} s") from None
+        if reason.is_failure:
+            raise Retry(f"{self._connection.address} refused a message on {topic}: {reason}")
+
+    def _send(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
+        try:
+            sent = self._paho.publish(topic, payload, qos, retain)
+        except ValueError as error:
+            raise Rejected(f"{topic!r} cannot be published to: {error}") from error
+        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise Retry(f"{self._connection.address} cannot be sent to: {paho.error_string(sent.rc)}")
+        return sent.mid
+
+    def _synchronize(self) -> None:
+        for names in self._subscriptions.to_leave():
+            self._subscriptions.asked(self._paho.leave(names), names)
+        for filters in self._subscriptions.to_join():
+            self._subscriptions.asked(self._paho.join(filters), filters)
+
+    def _acknowledge(self, acknowledgements: Acknowledgements, receipt: Receipt) -> None:
+        with self._lock:
+            if acknowledgements is self._acknowledgements:  # else of a connection that broke
+                for message in acknowledgements.done(receipt):
+                    self._paho.ack(message.packet_id, message.qos)
+
+    # From here on: the network thread.
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            why = self._attempt()
+            failures = 1 if time.monotonic() - began > LONGEST_WAIT else failures + 1
+            if not self._stopping.is_set():
+                self._report(logging.WARNING, f"no connection to {self._connection.address}: {why}; trying again")
+                self._stopping.wait(self._wait(failures, random.random()))
+        self._report(logging.INFO, f"disconnected from {self._connection.address}")
+
+    def _attempt(self) -> str:
+        """Connect, and serve the connection until it ends; returns why it did."""
+        try:
+            return self._paho.open() or self._serve()
+        except BotplatformError as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - whatever `receive` raises must not end this thread
+            _log.exception("the connection to %s ends with an error", self._connection.address)
+            return repr(error)
+        finally:
+            self._close()
+
+    def _serve(self) -> str:
+        self._why = ""
+        if self._stopping.is_set():
+            self._paho.disconnect()
+        while self._paho.socket() is not None and self._paho.loop() == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._settle()
+            self._ask()
+        return self._why or self._paho.complaints.last or "it closed the connection"
+
+    def _close(self) -> None:
+        """Send the acknowledgements that are due, take leave if it is not too late, and forget the connection."""
+        self._paho.disconnect()
+        self._paho.loop_write()
+        self._settle()
+        with self._lock:
+            self._connected = False
+            self._acknowledgements = Acknowledgements()
+            self._paho.drop_out_messages()
+            lost, self._publishing = self._publishing, {}
+        self._paho.hang_up()
+        for answer in lost.values():
+            answer.set_exception(Retry(f"the connection to {self._connection.address} broke"))
+
+    def _settle(self) -> None:
+        """Answer those who publish: not in paho's callback, which has a lock that `publish` takes after ours."""
+        while self._answers:
+            packet_id, reason = self._answers.popleft()
+            with self._lock:
+                answer = self._publishing.pop(packet_id, None)
+            if answer is not None:
+                answer.set_result(reason)
+
+    def _ask(self) -> None:
+        now = time.monotonic()
+        if now >= self._ask_at and self._acknowledgements.worth_asking:
+            self._ask_at = now + ASK_EVERY
+            self._paho.ping()
+
+    def _report(self, level: int, state: str) -> None:
+        if state != self._reported:
+            self._reported = state
+            _log.log(level, state)
+
+    # What paho calls.
+
+    def _listen(self, client: Paho) -> Paho:
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = lambda _client, _data, packet_id, reason, _: self._answers.append((packet_id, reason))
+        client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_subscribe
+        client.on_ping = self._on_ping
+        client.on_pong = self._on_pong
+        return client
+
+    def _on_connect(
+        self, _client: object, _data: object, flags: paho.ConnectFlags, reason: ReasonCode, _more: object
+    ) -> None:
+        if reason.is_failure:
+            self._why = f"it refused the connection: {reason}"
+            return
+        if not flags.session_present:
+            self._on_session_lost()
+        with self._lock:
+            self._connected = True
+            self._subscriptions.connected(flags.session_present)
+            self._synchronize()
+        self._report(logging.INFO, f"connected to {self._connection.address}")
+
+    def _on_disconnect(
+        self, _client: object, _data: object, flags: paho.DisconnectFlags, reason: ReasonCode, _more: object
+    ) -> None:
+        if flags.is_disconnect_packet_from_server or reason == "Keep alive timeout":
+            self._why = self._why or f"it ended: {reason}"
+
+    def _on_message(self, _client: object, _data: object, arrived: paho.MQTTMessage) -> None:
+        message = message_of(arrived)
+        if message.qos == 0:
+            self._receive(message, lambda: None)
+            return
+        with self._lock:
+            acknowledgements = self._acknowledgements
+            receipt = acknowledgements.received(message)
+        self._receive(message, partial(self._acknowledge, acknowledgements, receipt))
+
+    def _on_subscribe(
+        self, _client: object, _data: object, packet_id: int, reasons: list[ReasonCode], _more: object
+    ) -> None:
+        with self._lock:
+            refused = self._subscriptions.answered(packet_id, [reason.is_failure for reason in reasons])
+        if refused:
+            _log.warning(
+                "%s refused to subscribe us to, or to unsubscribe us from, %s",
+                self._connection.address,
+                ", ".join(refused),
+            )
+
+    def _on_ping(self) -> None:
+        with self._lock:
+            self._acknowledgements.asked()
+
+    def _on_pong(self) -> None:
+        with self._lock:
+            confirmed = self._acknowledgements.answered()
+        if confirmed:
+            self._on_confirmed(confirmed)

@@ -1,0 +1,89 @@
+"""The end of a log, and what is added to it: the same for the log on this machine and for a stage's on AWS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from botplatform.stores.sqlite.log import Log
+
+T = TypeVar("T")
+# What became of one event, as JSON values; a stage's entries have no `number`, since many machines write them.
+Entry = Mapping[str, Any]
+
+
+class Tail(Protocol[T]):
+    """What every log offers to whoever shows it, counts in it, or looks for what to do over.
+
+    A log of events has an Entry for each (`Tail[Entry]`), with the envelope where it is kept; a log of words has lines.
+    Whatever reads logs takes a Tail, so that it works here and on AWS. Both methods may raise BotplatformError.
+    """
+
+    def latest(self, count: int) -> list[T]:
+        """The latest `count`, oldest first."""
+
+    def newer(self) -> list[T]:
+        """What came since this or `latest` was asked last, oldest first."""
+
+
+class LocalEvents:
+    """The events in the database of a platform on this machine."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._shown = 0
+
+    def latest(self, count: int) -> list[Entry]:
+        """The latest events."""
+        found = self._log.events(limit=max(count, 1), newest_first=True)[::-1]
+        self._shown = found[-1]["number"] if found else 0
+        return list(found[-count:] if count else ())
+
+    def newer(self) -> list[Entry]:
+        """The events since then, up to a thousand at a time."""
+        found = self._log.events(after=self._shown, limit=1000)
+        self._shown = found[-1]["number"] if found else self._shown
+        return list(found)
+
+
+class LocalLines:
+    """The lines in a file that is replaced by a new one when it is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("rb")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def latest(self, count: int) -> list[str]:
+        """The latest lines of the file there is now."""
+        lines = self._rest()
+        return lines[-count:] if count else []
+
+    def newer(self) -> list[str]:
+        """The lines since then, through the change of the file."""
+        lines = self._rest()
+        if self._replaced():
+            self._file.close()
+            self._file = self._path.open("rb")
+            lines += self._rest()
+        return lines
+
+    def _replaced(self) -> bool:
+        try:
+            return not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False  # it is about to be there
+
+    def _rest(self) -> list[str]:
+        """The whole lines that follow; half a line waits for its other half."""
+        lines = []
+        while (line := self._file.readline()).endswith(b"\n"):
+            lines.append(line[:-1].decode(errors="replace"))
+        self._file.seek(-len(line), 1)
+        return lines
