@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botplatform.errors import BotplatformError, Rejected, Retry, StateUnavailable, TooLarge, Unauthorized
+from botplatform.errors import BotplatformError, Rejected, TooLarge, Unauthorized
 from botplatform.event import Event
+from botplatform.hosts.answers import answer
 from botplatform.hosts.aws_lambda.attempt import Attempt
 from botplatform.hosts.aws_lambda.calls import Continuation, Question
 from botplatform.hosts.aws_lambda.environment import Environment
@@ -51,7 +52,7 @@ class Answering:
         try:
             return door(request, invocation)
         except BotplatformError as error:
-            return _explained(error)
+            return _error(*answer(error))
 
     def ask_alexa(self, question: Question, invocation: Invocation) -> Mapping[str, Any]:
         """The answer to Alexa; raises Rejected for what is not a request to our skill."""
@@ -87,8 +88,8 @@ class Answering:
             return Response(200, source.render(event, None) or None)
         within = source.reply_within(event) or ACKNOWLEDGE_WITHIN
         # Slack takes an empty body as "seen"; {} would be shown as an error under a command.
-        answer = self._answered(source, event, invocation, invocation.deadline(within, request.arrived))
-        return Response(200, answer or None)
+        rendered = self._answered(source, event, invocation, invocation.deadline(within, request.arrived))
+        return Response(200, rendered or None)
 
     def _verify(self, raw: Raw) -> None:
         """Check Slack's signature; with the secret as it is now, where it has been changed meanwhile."""
@@ -167,19 +168,6 @@ class Answering:
         given = raw.headers.get("authorization", "").removeprefix("Bearer ")
         if not token or not compare_digest(given.encode(), token.encode()):
             raise Unauthorized("BOTPLATFORM_EVENTS_TOKEN is missing or wrong")
-
-
-def _explained(error: BotplatformError) -> Response:
-    """Every error as JSON with one sentence, as the local host answers it."""
-    if isinstance(error, Unauthorized):
-        return _error(401, str(error))
-    if isinstance(error, TooLarge):
-        return _error(413, str(error))
-    if isinstance(error, Rejected):
-        return _error(400, str(error))
-    if isinstance(error, Retry | StateUnavailable):
-        return _error(503, str(error), {"retry-after": "5"})
-    return _error(500, "the platform failed; its log says why")
 
 
 def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:

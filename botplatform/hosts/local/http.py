@@ -15,7 +15,8 @@ from waitress.server import create_server
 from werkzeug.exceptions import HTTPException
 
 from botplatform import codec
-from botplatform.errors import BotplatformError, Rejected, StateUnavailable, TooLarge, Unauthorized
+from botplatform.errors import BotplatformError
+from botplatform.hosts.answers import answer
 from botplatform.hosts.local.doors import Doors
 from botplatform.source import Raw
 
@@ -97,19 +98,12 @@ def _error(status: int, reason: str, headers: dict[str, str] | None = None) -> R
 
 def _explain(error: Exception) -> Response:
     """Every error as JSON with one sentence; a bug of ours is logged and shows nothing of itself."""
-    if isinstance(error, Unauthorized):
-        return _error(401, str(error))
-    if isinstance(error, TooLarge):
-        return _error(413, str(error))
-    if isinstance(error, Rejected):
-        return _error(400, str(error))
-    if isinstance(error, StateUnavailable):
-        return _error(503, str(error), {"Retry-After": "5"})
     if isinstance(error, HTTPException):
         return _error(error.code or 500, _LIMITS if error.code == 413 else (error.description or error.name))
-    level = logging.ERROR
-    logger.log(level, "a request to %s failed", request.path, exc_info=not isinstance(error, BotplatformError))
-    return _error(500, "the platform failed; its log says why")
+    told = answer(error)
+    if told.status == 500:
+        logger.error("a request to %s failed", request.path, exc_info=not isinstance(error, BotplatformError))
+    return _error(*told)
 
 
 _LIMITS = f"the body is too large: /slack and /alexa take {SIGNED_LIMIT >> 20} MiB, /events {EVENTS_LIMIT >> 20} MiB"
