@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cold_start.account import Account
 from benchmarks.cold_start.process import Bundle, Start
-from benchmarks.cold_start.table import Table
 from benchmarks.commands import SECRET, commands, signed
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.servers import ROOT, installed
@@ -24,11 +24,11 @@ OURS = "botplatform.hosts.aws_lambda.entry"
 
 def races() -> Iterator[Race]:
     """Four races, each with a yardstick of its own."""
-    with tempfile.TemporaryDirectory() as folder, Table() as table:
+    with tempfile.TemporaryDirectory() as folder, Account(SECRET) as account:
         bundle = Bundle(Path(folder))
         yield _without_state(bundle)
-        yield _with_state(bundle, table)
-        yield _slack(bundle)
+        yield _with_state(bundle, account)
+        yield _slack(bundle, account)
         yield _alexa(bundle)
 
 
@@ -46,23 +46,23 @@ def _without_state(bundle: Bundle) -> Race:
     return _race("cold_start: a first event, no state", bundle, starts, absent=("chalice", "aws_lambda_powertools"))
 
 
-def _with_state(bundle: Bundle, table: Table) -> Race:
-    client = _peer("client_only", {}, "dynamodb", **table.environment)
-    ours = _ours("last_reading", "mqtt", _reading(), **table.environment, BOTPLATFORM_TABLE="state")
+def _with_state(bundle: Bundle, account: Account) -> Race:
+    client = _peer("client_only", {}, "dynamodb", **account.environment)
+    ours = _ours("last_reading", "mqtt", _reading(), **account.environment, BOTPLATFORM_TABLE="state")
     return Race(
         "cold_start: a first event that changes state",
         [
             Contender("bare Python and one boto3 client", partial(bundle.run, client), "made, and asked nothing"),
             Contender(
                 "the platform: MQTT",
-                partial(_measure_committed, bundle, ours, table),
+                partial(_measure_committed, bundle, ours, account),
                 "client, marker and value included; DynamoDB is a socket on this machine that answers at once",
             ),
         ],
     )
 
 
-def _slack(bundle: Bundle) -> Race:
+def _slack(bundle: Bundle, account: Account) -> Race:
     body = commands(1)[0]
     request = {
         "version": "2.0",
@@ -72,12 +72,19 @@ def _slack(bundle: Bundle) -> Race:
         "body": body.decode(),
         "isBase64Encoded": False,
     }
+    stored = {"BOTPLATFORM_SECRETS": "SLACK_SIGNING_SECRET=ssm:/secret", **account.environment}
+    kept = {**stored, "BOTPLATFORM_TABLE": "state"}
     starts = {
         "slack_bolt": (_peer("with_bolt", request, WARM, SLACK_SIGNING_SECRET=SECRET), "its adapter for Lambda"),
         "the platform": (
             _ours("warm_room", "slack", request, WARM, SLACK_SIGNING_SECRET=SECRET),
             "the same signed request",
         ),
+        "the platform, deployed": (
+            _ours("warm_room", "slack", request, WARM, **stored),
+            "the same, the secret asked from the Parameter Store (a socket on this machine that answers at once)",
+        ),
+        "the platform, with state": (_ours("asked_room", "slack", request, WARM, **kept), "and a value counted"),
     }
     return _race("cold_start: Slack's first command", bundle, starts)
 
@@ -110,13 +117,13 @@ def _peer(module: str, event: Any, answer: str, **environment: str) -> Start:
     return Start(module, event, answer, environment, packages=True)
 
 
-def _measure_committed(bundle: Bundle, start: Start, table: Table) -> Figures:
+def _measure_committed(bundle: Bundle, start: Start, account: Account) -> Figures:
     """What a process takes that has to put a marker and a value into the table, in one write."""
-    table.requests.clear()
+    account.requests.clear()
     figures = bundle.run(start)
-    writes = [body for target, body in table.requests if target.endswith(".TransactWriteItems")]
+    writes = [body for target, body in account.requests if target.endswith(".TransactWriteItems")]
     if len(writes) != 1 or b"last_reading" not in writes[0] or b"done#" not in writes[0]:
-        raise Wrong(f"wanted a marker and a value in one write, got {table.requests}")
+        raise Wrong(f"wanted a marker and a value in one write, got {account.requests}")
     return figures
 
 

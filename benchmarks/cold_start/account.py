@@ -1,19 +1,23 @@
-"""A DynamoDB table that is always empty and takes every write: a socket on this machine that answers at once."""
+"""An AWS account behind a socket on this machine that answers at once: its table is empty and takes every write."""
 
 from __future__ import annotations
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from benchmarks.load import HOST
 
 
-class Table:
-    """Answers on a port of its own until the end of the block; `requests` are all so far, as (operation, body)."""
+class Account:
+    """Answers on a port of its own until the end of the block; `requests` are all so far, as (operation, body).
 
-    def __init__(self) -> None:
+    `secret` is what every parameter in its Parameter Store says.
+    """
+
+    def __init__(self, secret: str) -> None:
         self.requests: list[tuple[str, bytes]] = []
-        requests = self.requests
+        requests, parameter = self.requests, json.dumps({"Parameter": {"Value": secret}}).encode()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -21,8 +25,9 @@ class Table:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 requests.append((self.headers["x-amz-target"], body))
-                answer = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n{}"
-                self.wfile.write(answer)
+                answer = parameter if self.headers["x-amz-target"] == "AmazonSSM.GetParameter" else b"{}"
+                head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
+                self.wfile.write(head.encode() + answer)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -41,7 +46,7 @@ class Table:
             "AWS_SECRET_ACCESS_KEY": "made-up",
         }
 
-    def __enter__(self) -> Table:
+    def __enter__(self) -> Account:
         self._thread.start()
         return self
 
