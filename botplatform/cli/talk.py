@@ -53,7 +53,7 @@ def _sender(url: str, stage: str, region: str) -> Callable[[Path], Sent]:
     if stage:
         from botplatform.deploy.sending import StageSender
 
-        return StageSender(staged(stage, region)).send
+        return StageSender(staged(stage, region).there()).send
     from botplatform.sending import Sender
 
     return Sender(settings(), url).send
@@ -74,7 +74,7 @@ def events(lines: int, follow: bool, stage: str, region: str, as_json: bool) -> 
     if stage:
         from botplatform.deploy.stage_log import StageEvents
 
-        log.show(StageEvents(staged(stage, region)), lines, follow, told, _PAUSE)
+        log.show(StageEvents(staged(stage, region).there()), lines, follow, told, _PAUSE)
         return
     with log.local_events(settings().state) as tail:
         log.show(tail, lines, follow, told)
@@ -92,7 +92,7 @@ def logs(lines: int, follow: bool, stage: str, region: str) -> None:
     if stage:
         from botplatform.deploy.stage_log import StageLines
 
-        log.show(StageLines(staged(stage, region)), lines, follow, log.line_told, _PAUSE)
+        log.show(StageLines(staged(stage, region).there()), lines, follow, log.line_told, _PAUSE)
         return
     with log.local_lines(settings().state) as tail:
         log.show(tail, lines, follow, str)

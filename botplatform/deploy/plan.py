@@ -115,16 +115,24 @@ def _statement(value: Any) -> str:
     """A policy's statement in words; empty for anything else."""
     if not isinstance(value, Mapping) or "Effect" not in value or "Action" not in value:
         return ""
-    who, condition = value.get("Principal"), value.get("Condition")
+    who = value.get("Principal")
     told = f"{_listed(who)} may " if who else "may "
     told += "not " if value["Effect"] == "Deny" else ""
-    told += f"{_listed(value['Action'])} on {_listed(value.get('Resource', 'itself'))}"
-    told += f" but for {_listed(value['NotResource'])}" if "NotResource" in value else ""
-    return _ARN.sub(r"\1 ", told) + (f" if {_listed(condition)}" if condition else "")
+    where = f"all but {_listed(value['NotResource'])}" if "NotResource" in value else _listed(value.get("Resource"))
+    told += _listed(value["Action"]) + (f" on {where}" if where else "")
+    return _ARN.sub(r"\1 ", told) + _conditions(value.get("Condition", {}))
+
+
+def _conditions(condition: Mapping[str, Mapping[str, Any]]) -> str:
+    """What has to hold for a statement to count: each key once, with all its values."""
+    told = [f"{key} ({test}) {_listed(wanted)}" for test, keys in condition.items() for key, wanted in keys.items()]
+    return f" if {' and '.join(sorted(told))}" if told else ""
 
 
 def _listed(value: Any) -> str:
-    """Anything on one line, in an order that does not depend on how it was written down."""
+    """Anything on one line, in an order that does not depend on how it was written down; nothing for None."""
+    if value is None:
+        return ""
     return ", ".join(sorted(f"{path} {text}".strip() for path, text in _leaves(value, "")))
 
 

@@ -80,6 +80,11 @@ class Stage:
             )
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
 
+    def there(self) -> Stage:
+        """The stage, once it is known to be deployed; raises BotplatformError when it is not: a slip of the pen?"""
+        _ = self.outputs
+        return self
+
     def _stack(self) -> dict[str, Any] | None:
         with answered(f"the stack {self.stack}"), _nothing_there():
             [stack] = self.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]

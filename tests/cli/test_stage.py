@@ -158,8 +158,9 @@ def test_events_go_through_the_queue_where_there_is_no_bus(cli: Run, cloud: Clou
     assert json.loads(message["Body"])["id"] == "order-1001-created"
 
 
-def test_a_stage_that_is_not_there_is_said(cli: Run, cloud: Cloud) -> None:
-    result = cli("send", "--stage", "nowhere", EVENTS / "cloudevents/batch.json", **cloud.settings)
+@pytest.mark.parametrize("command", [["send", str(EVENTS / "mqtt/attic-too-hot.json")], ["events"], ["logs"]])
+def test_a_stage_that_is_not_there_is_said(cli: Run, cloud: Cloud, command: list[str]) -> None:
+    result = cli(*command, "--stage", "nowhere", **cloud.settings)
     there = "there is no stage nowhere in eu-central-1: `botplatform deploy --stage nowhere` makes it"
     assert (result.exit_code, there in result.stderr) == (1, True)
 

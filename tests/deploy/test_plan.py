@@ -26,7 +26,7 @@ READ = {
     "Effect": "Allow",
     "Action": ["dynamodb:Query", "dynamodb:GetItem"],
     "Resource": [{"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/it"}],
-    "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["state#too_hot"]}},
+    "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["state#too_hot", "state#front"]}},
 }
 
 
@@ -71,9 +71,15 @@ def test_a_permission_is_one_line_whatever_order_it_is_written_in():
         "permissions",
         [
             "+ may dynamodb:GetItem, dynamodb:Query on dynamodb table/it "
-            "if ForAllValues:StringEquals.dynamodb:LeadingKeys state#too_hot"
+            "if dynamodb:LeadingKeys (ForAllValues:StringEquals) state#front, state#too_hot"
         ],
     )
+
+
+def test_a_permission_on_all_but_some_says_so():
+    text = {"Effect": "Allow", "Action": "sns:Publish", "NotResource": "arn:aws:sns:*:*:*"}
+    [change] = changes({}, template(Role=role(text)))
+    assert change.telling == ["+ may sns:Publish on all but arn:aws:sns:*:*:*"]
 
 
 def test_a_permission_that_goes_is_told():
