@@ -138,6 +138,7 @@ class Settings:
         "BOTPLATFORM_DEAD_LETTERS", "", "URL of the SQS queue that keeps what was given up, on AWS and of workers"
     )
     aws_endpoint_url: str = _setting("AWS_ENDPOINT_URL", "", "another AWS, for tests")
+    alarm_email: str = _setting("BOTPLATFORM_ALARM_EMAIL", "", "who hears of a stage's alarms, by e-mail")
     raw: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod

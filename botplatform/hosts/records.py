@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from botplatform import codec
@@ -87,6 +87,22 @@ def peeled(value: Any, id: str = "") -> Iterator[Piece]:
         yield from _peeled(value, id)
     except RecursionError:
         yield Rejected("wrapped in too many wrappers")
+
+
+def events_in(
+    piece: Piece, sources: Mapping[str, Source], content: Callable[[StoredFile], bytes]
+) -> Iterator[Event | Rejected]:
+    """The events in a piece, and a Rejected for each record that is none.
+
+    `content` gives the bytes of a file in S3; what it raises other than Rejected goes on to the caller.
+    """
+    try:
+        if isinstance(piece, Rejected):
+            raise piece
+        raw = Raw(content(piece)) if isinstance(piece, StoredFile) else piece
+        yield from recognized(sources, raw).normalize(raw)
+    except Rejected as rejected:
+        yield rejected
 
 
 def _unpacked(body: bytes) -> bytes:

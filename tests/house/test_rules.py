@@ -48,7 +48,7 @@ SDK_ROOMS = {
     "ask_sdk_core": ("sources.alexa",),
     "ask_sdk_runtime": ("sources.alexa",),
     "boto3": ("aws",),
-    "botocore": ("aws", "effects", "stores.dynamodb", "hosts.aws_lambda", "hosts.worker", "deploy"),
+    "botocore": ("aws", "effects", "stores.dynamodb", "hosts.aws", "hosts.worker", "deploy"),
     "cryptography": ("sources.alexa",),
     "sqlite3": ("stores.sqlite",),
     "msgspec": ("codec",),

@@ -8,13 +8,12 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import BotplatformError, Rejected, Retry
 from botplatform.event import Event
+from botplatform.hosts.aws import AwsHost
 from botplatform.hosts.aws_lambda.calls import Batch, Continuation, Notice, Record
-from botplatform.hosts.aws_lambda.host import AwsHost
 from botplatform.hosts.aws_lambda.invocation import Invocation
-from botplatform.hosts.records import Piece, Receipt, StoredFile, opened, recognized
+from botplatform.hosts.records import Piece, Receipt, events_in, opened
 from botplatform.hosts.runner import Result, Runner
 from botplatform.router import Match
-from botplatform.source import Raw
 from botplatform.store import Run
 
 
@@ -119,19 +118,10 @@ class Delivering:
 
     def _events(self, piece: Piece) -> Iterator[Event | Rejected]:
         """The events in a piece; what is none is logged."""
-        for event in self._read(piece):
+        for event in events_in(piece, self._runner.engine.sources, self._host.read):
             if isinstance(event, Rejected):
                 self._runner.reject("an unknown source", event)
             yield event
-
-    def _read(self, piece: Piece) -> Iterator[Event | Rejected]:
-        try:
-            if isinstance(piece, Rejected):
-                raise piece
-            raw = Raw(self._host.read(piece)) if isinstance(piece, StoredFile) else piece
-            yield from recognized(self._runner.engine.sources, raw).normalize(raw)
-        except Rejected as rejected:
-            yield rejected
 
     def _bury(self, body: bytes, rejected: Rejected) -> bool:
         """Whether a record that is no event is kept as a dead letter."""

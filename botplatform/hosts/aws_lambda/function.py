@@ -10,12 +10,12 @@ from typing import Any
 from botplatform import codec
 from botplatform.engine import Engine
 from botplatform.errors import Rejected
+from botplatform.hosts.aws import AwsHost
 from botplatform.hosts.aws_lambda import http, loading
 from botplatform.hosts.aws_lambda.answering import Answering
 from botplatform.hosts.aws_lambda.calls import Batch, Call, Continuation, Notice, Question, Sweep, recognize, shape
 from botplatform.hosts.aws_lambda.delivering import Delivering
 from botplatform.hosts.aws_lambda.environment import Environment
-from botplatform.hosts.aws_lambda.host import AwsHost
 from botplatform.hosts.aws_lambda.invocation import Invocation
 from botplatform.hosts.runner import VERSION, Entry, Runner
 from botplatform.router import Router

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from botplatform.effect import Effect
 from botplatform.engine import Engine
 from botplatform.errors import InvalidSettings, Rejected, StateUnavailable
 from botplatform.event import Event
-from botplatform.hosts.aws_lambda.host import AwsHost
+from botplatform.hosts.aws import AwsHost
 from botplatform.hosts.clock import Clock
 from botplatform.hosts.mqtt.connection import Connection
 from botplatform.hosts.mqtt.devices import Devices
+from botplatform.hosts.records import events_in, opened
 from botplatform.hosts.runner import Runner
 from botplatform.hosts.worker.dispatch import Dispatcher
 from botplatform.hosts.worker.flight import Line
@@ -26,7 +27,6 @@ from botplatform.hosts.worker.journal import Journal
 from botplatform.hosts.worker.periodic import Periodic
 from botplatform.hosts.worker.poller import Poller, Room
 from botplatform.hosts.worker.queue import Message, Queue
-from botplatform.hosts.worker.reading import Reader
 from botplatform.hosts.worker.visibility import Visibility
 from botplatform.plugins import Plugins
 from botplatform.router import Router
@@ -75,9 +75,8 @@ class Worker:
         self._room = Room(threads)
         runners = self._runners()
         self.dispatcher = Dispatcher(runners[0], self.store, self.accept, threads, deadline)
-        reader = Reader(self.plugins.sources, self._aws.read)
         self._lines = [
-            Line(queue, Visibility(queue), runner, self.dispatcher, reader.read, partial(_bury, self._letters(queue)))
+            Line(queue, Visibility(queue), runner, self.dispatcher, self._read, partial(_bury, self._letters(queue)))
             for queue, runner in zip(self.queues, runners, strict=True)
         ]
         self.devices = self._devices() if settings.mqtt_url else None
@@ -87,6 +86,11 @@ class Worker:
             Periodic("sweep", sweep_every, self.sweep),
             Periodic("counts", COUNT_EVERY, self.count),
         ]
+
+    def _read(self, message: Message) -> Iterator[Event | Rejected]:
+        """The events in a message, in any of the forms that reach a queue, and a Rejected for what is none."""
+        for piece in opened(message.body.encode(), message.id):
+            yield from events_in(piece, self.plugins.sources, self._aws.read)
 
     def start(self) -> None:
         """Begin to take events in."""

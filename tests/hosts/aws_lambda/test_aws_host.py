@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from botplatform import Event, Rejected, Retry
-from botplatform.hosts.aws_lambda.host import ENTRY_LIMIT, PUBLISH_LIMIT, AwsHost
+from botplatform.hosts.aws import ENTRY_LIMIT, PUBLISH_LIMIT, AwsHost
 from botplatform.hosts.aws_lambda.loading import Hooks, load_effects
 from tests.hosts.aws_lambda.conftest import Aws
 
