@@ -42,6 +42,13 @@ def test_what_a_device_repeats_under_its_own_id_counts_once(stage: Stage) -> Non
     assert stage.state("meter_total") == {"cellar": 140}
 
 
+def test_a_text_that_nothing_else_would_suppress_goes_out_once_however_often_its_message_comes(stage: Stage) -> None:
+    for report in (1, 1, 2):
+        stage.mqtt("meters/cellar/report", {"report": report, "kwh": 5000 + report})
+        stage.settle()
+    assert stage.texts() == ["5001 kWh in the cellar!", "5002 kWh in the cellar!"]
+
+
 def test_a_poisonous_message_ends_as_a_dead_letter_of_each_plugin_and_stops_nobody(stage: Stage) -> None:
     stage.mqtt("sensors/cellar/temperature", "ERR 7")
     stage.mqtt("sensors/hall/temperature", {"celsius": 18})
