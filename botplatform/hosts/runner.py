@@ -71,6 +71,7 @@ def _ignore(reply: Reply | None) -> None:
 class Runner:
     """Runs events through their handlers, on the thread that calls; safe to use from any thread.
 
+    A host gives each event its id (`identified`), runs the handlers it concerns (`run`), and has it logged (`finish`).
     `effects` are those it can perform, by name. `bury(event, handler, reason)` keeps a dead letter, and returns once it
     is durable. `log` takes the entry of each event, as the tools show it: JSON values, secrets masked.
     """
@@ -89,14 +90,6 @@ class Runner:
         self._bury = bury
         self._log = log
 
-    def handle(self, event: Event, run: Callable[[], Run] = Run) -> Handled:
-        """Give an event to each handler it concerns; `run` makes what others may decide about one handler's run.
-
-        Nothing a handler does raises; what could not be finished is `waiting`, and safe to be handled again.
-        """
-        event = self.identified(event)
-        return self.finish(event, [self.run(event, match, run()) for match in self.router.route(event)])
-
     def identified(self, event: Event) -> Event:
         """The event under the id its sender gave it, where a subscription says where to look for one."""
         source = self.engine.source_of(event)
@@ -112,7 +105,8 @@ class Runner:
     ) -> Result:
         """Give an event to one of its handlers; `also` are further writes for its commit.
 
-        `on_commit` hears the reply once it holds, before the effects are performed.
+        `on_commit` hears the reply once it holds, before the effects are performed. Nothing a handler does raises; what
+        could not be finished is `waiting`, and safe to be given the event again.
         """
         name = match.handler.name
         try:

@@ -13,7 +13,8 @@ from botplatform.effect import Effect
 from botplatform.engine import Engine
 from botplatform.hosts.runner import Entry, Runner
 from botplatform.plugins import Plugins
-from botplatform.router import Match, Router
+from botplatform.router import Router
+from botplatform.store import Run
 from botplatform.stores.dynamodb import DynamoStore
 from tests.handlers import happened, match_of
 from tests.scripts import load
@@ -66,17 +67,6 @@ def _key(item: dict[str, Any]) -> tuple[str, str]:
     return item["pk"]["S"], item["sk"]["S"]
 
 
-class Everything(Router):
-    """A router that gives every event to one handler."""
-
-    def __init__(self, match: Match) -> None:
-        super().__init__([match.handler])
-        self.match = match
-
-    def route(self, _: Event) -> list[Match]:
-        return [self.match]
-
-
 def nothing_else() -> None:
     """Leaves its marker."""
 
@@ -100,7 +90,8 @@ def handled(
     engine = Engine(store, Plugins([]).sources, lambda: 1_800_000_000.0)
     text = Effect("text", lambda _, __: {"via": "sns", "id": "f3f3b6a5-77a7-5b0e-9b38-d1c0c0e0a6f7", "parts": 1}, "SNS")
     match = match_of(function, uses=["text"], plugin="temperature")
-    Runner(engine, Everything(match), {"text": text}, lambda *_: None, lines.append).handle(event)
+    runner = Runner(engine, Router(), {"text": text}, lambda *_: None, lines.append)
+    runner.finish(event, [runner.run(event, match, Run())])
     assert [handled["status"] for handled in lines[0]["handlers"]] == ["done"]
     return table, lines[0]
 
