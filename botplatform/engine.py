@@ -11,10 +11,12 @@ from botplatform.reply import Reply, as_reply
 from botplatform.router import Match
 from botplatform.source import Source
 from botplatform.store import Abandoned, Commit, Committed, Outcome, Run, StateKey, Store, Work, Write
-from botplatform.work import Context, PluginInfo, Unit
+from botplatform.work import Context, PluginInfo, Unit, chain_of
 
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
 CONFLICTS = 20
+# How often one handler may pass in the chain of events that led to an event: more is a loop.
+CHAIN_LIMIT = 8
 
 
 class Failed(Exception):
@@ -30,7 +32,8 @@ class Failed(Exception):
 class Engine:
     """Runs handlers as transactions on a store; safe to use from any thread.
 
-    `sources` are all that are known, by name; `clock` gives the Unix time in seconds; `plugins` what is loaded.
+    `sources` are all that are known, by name; `clock` gives the Unix time in seconds; `plugins` what is loaded. An event
+    is not given to a handler that passed `chain_limit` times in the chain that led to it.
     """
 
     def __init__(
@@ -39,11 +42,13 @@ class Engine:
         sources: Mapping[str, Source],
         clock: Callable[[], float] = time.time,
         plugins: Callable[[], Sequence[PluginInfo]] = tuple,
+        chain_limit: int = CHAIN_LIMIT,
     ) -> None:
         self.store = store
         self.sources = sources
         self.clock = clock
         self.plugins = plugins
+        self.chain_limit = chain_limit
 
     def source_of(self, event: Event) -> Source:
         """The source an event belongs to; CloudEvents takes what no other one owns."""
@@ -74,6 +79,7 @@ class Engine:
         return again._replace(effects=[*known.effects, *more])
 
     def _attempt(self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]) -> Committed:
+        self._refuse_loop(event, match.handler.name)
         for lost in range(CONFLICTS):
             try:
                 return self._transaction(event, match, work, run, also)
@@ -82,6 +88,11 @@ class Engine:
             except Conflict:
                 time.sleep(_jitter(0.001 * 2 ** min(lost, 6)))
         raise Failed(f"lost its commit to others {CONFLICTS} times")
+
+    def _refuse_loop(self, event: Event, handler: str) -> None:
+        passed = chain_of(event)
+        if passed.count(handler) >= self.chain_limit:
+            raise Failed(f"a loop: {handler} passed {self.chain_limit} times in {' > '.join(passed)}", final=True)
 
     def _transaction(
         self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]

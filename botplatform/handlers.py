@@ -7,7 +7,7 @@ from typing import Any
 
 from botplatform.errors import PluginMistake
 from botplatform.router import Handler
-from botplatform.subscription import Subscription, subscriptions_of
+from botplatform.subscription import Limits, Subscription, subscriptions_of
 
 # The flags of a code object (the standard library's `inspect`, "Code Objects Bit Flags").
 _VARARGS, _VARKEYWORDS, _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x04, 0x08, 0x20, 0x80, 0x200
@@ -29,7 +29,10 @@ def handlers_in(plugin: str, module: Any, file: str) -> Iterator[Handler]:
             arguments = _arguments(name, function, file, line)
             subscriptions = tuple(reversed(_ordered(subscriptions_of(function))))
             keeps = keeps_state and "ctx" in arguments
-            yield Handler(f"{plugin}.{name}", plugin, function, arguments, subscriptions, uses, file, line, keeps)
+            limits = _limits(name, subscriptions, file)
+            yield Handler(
+                f"{plugin}.{name}", plugin, function, arguments, subscriptions, uses, file, line, keeps, limits
+            )
 
 
 def belongs_to(function: Any, module: Any) -> bool:
@@ -39,6 +42,21 @@ def belongs_to(function: Any, module: Any) -> bool:
 
 def _ordered(subscriptions: tuple[Subscription, ...]) -> tuple[Subscription, ...]:
     return tuple(sorted(subscriptions, key=lambda s: s.line or 0, reverse=True))
+
+
+def _limits(name: str, subscriptions: tuple[Subscription, ...], file: str) -> Limits:
+    """What the decorators of one handler say together; two of them must not say different things."""
+    together: dict[str, Any] = {}
+    for subscription in subscriptions:
+        for limit, value in zip(Limits._fields, subscription.limits, strict=True):
+            before = together.get(limit, value)
+            if value is not None and before != value:
+                raise PluginMistake(
+                    f"{name}() has two values for {limit}: {before} and {value}", file, subscription.line
+                )
+            if value is not None:
+                together[limit] = value
+    return Limits(**together)
 
 
 def _uses(module: Any, file: str) -> frozenset[str]:

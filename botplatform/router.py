@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botplatform.errors import Rejected
 from botplatform.patterns.index import Index
+from botplatform.subscription import Limits
 from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 class Handler(NamedTuple):
     """A plugin's function with all that is known of it; `name` is `plugin.function`.
 
-    `uses` are the effects its plugin declares, `keeps_state` says whether it may use `ctx.state`.
+    `uses` are the effects its plugin declares, `keeps_state` says whether it may use `ctx.state`, `limits` how far it
+    may go.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Handler(NamedTuple):
     file: str
     line: int
     keeps_state: bool = True
+    limits: Limits = Limits()
 
 
 class Match(NamedTuple):
@@ -55,7 +58,7 @@ class Router:
                 self._index.add(number, _pattern(subscription))
 
     def route(self, event: Event) -> list[Match]:
-        """The handlers an event concerns, each once, in the order they were loaded."""
+        """The handlers an event concerns, each once, in the order they were loaded; of a replay, those it is for."""
         found: dict[str, Match] = {}
         matches = [(*self._subscribed[n], c) for n, c in self._index.match(event.to_dict(), _topic(event))]
         only_fallbacks = all(subscription.fallback for _, subscription, _ in matches)
@@ -64,7 +67,8 @@ class Router:
                 continue
             if handler.name not in found:
                 found[handler.name] = _bind(handler, subscription, captured, event)
-        return list(found.values())
+        only = event.extensions.get(REPLAY_TO)
+        return [found[only]] if only in found else [] if only else list(found.values())
 
     def known(self, source: str) -> list[Subscription]:
         """Every subscription to one source."""
@@ -98,6 +102,8 @@ def _topic(event: Event) -> str | None:
     return event.subject if event.type == MQTT_MESSAGE else None
 
 
+# The extension attribute that names the one handler a replayed event is for.
+REPLAY_TO = "replayto"
 # The one type whose subject is a topic: topics are matched by levels, which EventBridge patterns do not know.
 MQTT_MESSAGE = "org.mqtt.message"
 

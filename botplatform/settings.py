@@ -23,6 +23,12 @@ def _port(value: str) -> int:
     return int(value)
 
 
+def _count(value: str) -> int:
+    if not value.isdigit() or int(value) < 1:
+        raise ValueError("wanted a number, 1 or more")
+    return int(value)
+
+
 def _names(value: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
@@ -93,6 +99,31 @@ class Settings:
     )
     recipients: tuple[str, ...] = _setting(
         "BOTPLATFORM_RECIPIENTS", (), "numbers by name for texts: owner=+15550100, ops=+15550101", _recipients
+    )
+    in_flight: int = _setting(
+        "BOTPLATFORM_IN_FLIGHT", 10_000, "events in memory at a time; beyond, sources are slowed down", _count
+    )
+    inbox_limit: int = _setting(
+        "BOTPLATFORM_INBOX_LIMIT",
+        100_000,
+        "events kept for another try or as dead letters; beyond, sources are slowed down",
+        _count,
+    )
+    outbox_limit: int = _setting(
+        "BOTPLATFORM_OUTBOX_LIMIT",
+        100_000,
+        "effects still to be performed; beyond, sources are slowed down",
+        _count,
+    )
+    log_days: int = _setting("BOTPLATFORM_LOG_DAYS", 7, "days for which the log and the done-markers are kept", _count)
+    log_limit: int = _setting(
+        "BOTPLATFORM_LOG_LIMIT", 1_000_000, "events in the log; the oldest of more are forgotten", _count
+    )
+    chain_limit: int = _setting(
+        "BOTPLATFORM_CHAIN_LIMIT",
+        8,
+        "how often a handler may pass in a chain of events before it counts as a loop",
+        _count,
     )
     slack_signing_secret: str = _setting(
         "SLACK_SIGNING_SECRET", "", "signing secret of the Slack app (Basic Information)", secret=True

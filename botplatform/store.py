@@ -143,11 +143,24 @@ class Abandoned(Conflict):
     """The run was given up before it committed: nothing of it happened."""
 
 
+class Change(NamedTuple):
+    """What a commit made of one value: its JSON bytes before and after, None where there is none.
+
+    `seen` is False where the store did not have to look what was there before.
+    """
+
+    key: StateKey
+    before: bytes | None
+    after: bytes | None
+    seen: bool = True
+
+
 class Committed(NamedTuple):
-    """The outcome that holds, ours or that of whoever came first, and the effects to perform now."""
+    """The outcome that holds, ours or that of whoever came first, the effects to perform now, and what we changed."""
 
     outcome: Outcome
     effects: Sequence[PendingEffect] = ()
+    changes: Sequence[Change] = ()
 
 
 class Store(Protocol):

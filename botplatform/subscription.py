@@ -7,20 +7,54 @@ from collections.abc import Callable, Mapping
 from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from botplatform.durations import seconds
 from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from botplatform.event import Event
     from botplatform.patterns.topics import Topic
 
+    class LimitsGiven(TypedDict, total=False):
+        """What every decorator takes besides its own arguments; see `Limits`."""
+
+        retries: int
+        deadline: str
+        concurrency: int
+
+
 F = TypeVar("F", bound=Callable[..., Any])
 MARK = "__botplatform_subscriptions__"
+# With full jitter and pauses of up to 5 minutes, that is a day of trying.
+RETRIES_LIMIT = 500
 
 
 def no_params(event: Event) -> Mapping[str, str]:
     """The parameters of a subscription that captures nothing."""
     del event
     return {}
+
+
+class Limits(NamedTuple):
+    """How far a handler may go; None leaves it to the host.
+
+    `retries` is how often an event is tried again after its first attempt, `deadline` how many seconds each attempt may
+    run, `concurrency` how many events the handler is given at a time.
+    """
+
+    retries: int | None = None
+    deadline: float | None = None
+    concurrency: int | None = None
+
+
+def limits(*, retries: int | None = None, deadline: str | None = None, concurrency: int | None = None) -> Limits:
+    """What a decorator was given: `retries=5, deadline="30s", concurrency=4`; raises ValueError for what cannot be."""
+    if retries is not None and (type(retries) is not int or not 0 <= retries <= RETRIES_LIMIT):
+        raise ValueError(f"retries is a number from 0 to {RETRIES_LIMIT}, not {retries!r}")
+    if concurrency is not None and (type(concurrency) is not int or concurrency < 1):
+        raise ValueError(f"concurrency is 1 or more, not {concurrency!r}")
+    return Limits(retries, None if deadline is None else seconds(deadline), concurrency)
 
 
 class Subscription(NamedTuple):
@@ -31,7 +65,8 @@ class Subscription(NamedTuple):
     there is a `topic`, when that matches its subject. `bind` takes the parameters out of such an event; it raises
     Rejected when they are not there. Two subscriptions with the same `exclusive` claim cannot both be loaded.
     A `fallback` is for events that concern no other subscription.
-    `options` are for the source alone (a schedule's time zone, a topic's payload).
+    `options` are for the source alone (a schedule's time zone, a topic's payload). `limits` hold for the handler,
+    however many subscriptions it has.
     """
 
     source: str
@@ -42,6 +77,7 @@ class Subscription(NamedTuple):
     exclusive: str | None = None
     fallback: bool = False
     options: Mapping[str, Any] = MappingProxyType({})
+    limits: Limits = Limits()
     line: int | None = None
 
 

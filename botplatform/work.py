@@ -25,6 +25,15 @@ TEXT_LIMIT = 1600
 _TOPIC_WILDCARD = r"[+#\0]"
 
 
+# Extension attributes: CloudEvents, "Correlation" has the first two; the third are the handlers that led here.
+CORRELATION, CAUSATION, CHAIN = "correlationid", "causationid", "handlerchain"
+
+
+def chain_of(event: Event) -> list[str]:
+    """The handlers that led to an event, by what each asked for, first to last."""
+    return str(event.extensions.get(CHAIN, "")).split()
+
+
 def last_said(plugin: str) -> str:
     """The name under which the state keeps when a plugin last sent which text, for `once_per`."""
     return f"{plugin}.once_per"
@@ -151,6 +160,7 @@ class Context:
             id=event.id or self._next_id(),
             source=event.source or f"urn:botplatform:plugin:{self._plugin}",
             time=event.time or self.now,
+            extensions={**event.extensions, **self._cause()},
         )
         self.effect("emit", {"event": codec.decode(named.checked().to_json())}, order=named.key or "")
 
@@ -158,6 +168,15 @@ class Context:
         """Ask for any effect by its name; those of one `order` are performed one after the other."""
         self._declared(name)
         self._unit.effects.append(EffectRequest(name, codec.decode(codec.encode(arguments)), order))
+
+    def _cause(self) -> dict[str, str]:
+        """What an event that comes of this one says about it."""
+        cause = self._event
+        return {
+            CORRELATION: str(cause.extensions.get(CORRELATION, cause.id)),
+            CAUSATION: cause.id,
+            CHAIN: " ".join([*chain_of(cause), self._handler]),
+        }
 
     def _next_id(self) -> str:
         """The same for the same event in the same handler, and for nothing else: an id is its source's own."""

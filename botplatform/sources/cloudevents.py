@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import JSON, Event
 from botplatform.source import Raw, Source, quoted
-from botplatform.subscription import F, Subscription, subscribe
+from botplatform.subscription import F, Subscription, limits, subscribe
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from botplatform.subscription import LimitsGiven
 
 BATCH = "application/cloudevents-batch+json"
 STRUCTURED = "application/cloudevents+json"
@@ -19,7 +24,9 @@ _QUOTED = r'"((?:[^"\\]|\\.)*)"'
 _ESCAPED = r"\\(.)"
 
 
-def event(type_: str | None = None, matching: Mapping[str, Any] | None = None) -> Callable[[F], F]:
+def event(
+    type_: str | None = None, matching: Mapping[str, Any] | None = None, **limited: Unpack[LimitsGiven]
+) -> Callable[[F], F]:
     """Hear of events by their type (`com.example.order.created`).
 
     `matching` is an EventBridge pattern over the whole envelope: `{"source": [{"prefix": "/shop"}], "data": {…}}`.
@@ -29,7 +36,8 @@ def event(type_: str | None = None, matching: Mapping[str, Any] | None = None) -
         pattern["type"] = [type_]
     if not pattern:
         raise ValueError("say which events: a type, or a pattern")
-    return subscribe(Subscription("cloudevents", type_ or "events that match a pattern", pattern))
+    summary = type_ or "events that match a pattern"
+    return subscribe(Subscription("cloudevents", summary, pattern, limits=limits(**limited)))
 
 
 def normalize(raw: Raw) -> Iterator[Event | Rejected]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
 from botplatform.source import Raw, Source, quoted, text_at
-from botplatform.subscription import F, Subscription, subscribe
+from botplatform.subscription import F, Subscription, limits, subscribe
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from botplatform.subscription import LimitsGiven
 
 # AWS delivers files of some 45 MB at most when unpacked; whatever is far beyond that is no log file.
 UNPACKED_LIMIT = 256 * 1024 * 1024
@@ -17,7 +22,9 @@ _GZIP = b"\x1f\x8b"
 _SOURCE = "urn:aws:cloudtrail:"
 
 
-def event(record: Mapping[str, Any] | None = None, *, name: str = "") -> Callable[[F], F]:
+def event(
+    record: Mapping[str, Any] | None = None, *, name: str = "", **limited: Unpack[LimitsGiven]
+) -> Callable[[F], F]:
     """Hear of API calls: `record` is an EventBridge pattern over the CloudTrail record.
 
     `@cloudtrail.event({"eventName": ["ConsoleLogin"], "userIdentity": {"type": ["Root"]}})`; without a pattern every
@@ -27,7 +34,8 @@ def event(record: Mapping[str, Any] | None = None, *, name: str = "") -> Callabl
     pattern: dict[str, Any] = {"source": [{"prefix": _SOURCE}]}
     if record:
         pattern["data"] = dict(record)
-    return subscribe(Subscription("cloudtrail", name or _summary(record or {}), pattern))
+    summary = name or _summary(record or {})
+    return subscribe(Subscription("cloudtrail", summary, pattern, limits=limits(**limited)))
 
 
 def _summary(record: Mapping[str, Any]) -> str:

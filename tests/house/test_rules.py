@@ -26,7 +26,7 @@ CORE = {
     "patterns": {"patterns"},
     "event": {"codec", "errors"},
     "reply": set(),
-    "subscription": {"event", "patterns"},
+    "subscription": {"durations", "event", "patterns"},
     "source": {"codec", "errors", "event", "reply", "subscription"},
     "effect": {"errors", "event", "store"},
     "store": {"errors", "event", "source"},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from botplatform.engine import Engine
 from botplatform.event import Event
@@ -21,6 +21,7 @@ from botplatform.router import Router
 from botplatform.source import Source
 from botplatform.store import Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
+from botplatform.stores.sqlite.inbox import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -93,9 +94,9 @@ class Dispatcher:
             delivery.results.append(Result(work.handler, "done", reply_of(self.store.outcome(work))))
         self.count("answered before they were handled", len(kept))
 
-    def resume(self) -> None:
-        """Go on with what the inbox holds: call once, after the plugins are loaded."""
-        for waiting in self.store.inbox.waiting():
+    def resume(self, kept: Iterable[Waiting]) -> None:
+        """Go on with what the inbox keeps."""
+        for waiting in kept:
             task = Task(self, waiting.event, None, Run(answered=True, inboxed=True), {}, waiting)
             self._start(task, None, max(0.0, waiting.due - self.engine.clock()))
 

@@ -64,7 +64,7 @@ class Platform:
         self.store = SqliteStore(settings.state / DATABASE, clock, self._masked)
         self._recorder = Recorder(settings.state / "running.bin", self.store, clock())
         self._performer = Performer(self.store)
-        engine = Engine(self.store, self.plugins.sources, clock, lambda: self.plugins.infos())
+        engine = Engine(self.store, self.plugins.sources, clock, lambda: self.plugins.infos(), settings.chain_limit)
         self.dispatcher = Dispatcher(engine, self.store, self._performer, self._recorder, deadline)
         self.broker = None if settings.mqtt_url else EmbeddedBroker(settings.mqtt_port)
         self.devices: Devices | None = None
@@ -93,7 +93,7 @@ class Platform:
             self.broker.start()
         self.devices = self._devices()
         self._serve_plugins()
-        self.dispatcher.resume()
+        self.dispatcher.resume(self.store.inbox.waiting())
         self._performer.resume()
         self.devices.client.start()
         app = make_app(self.doors, self.settings.allowed_hosts, self.settings.events_token)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.subscription import F, Subscription, check_text, mounted, subscribe
+from botplatform.subscription import F, Subscription, check_text, limits, mounted, subscribe
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from botplatform.subscription import LimitsGiven
 
 # Alexa Skills Kit, "Create the Interaction Model": letters and underscores, and a period in built-in names.
 _NAME = r"(AMAZON\.)?[A-Za-z_]+"
 _SLOT = r"\{([^{}]*)\}"
 
 
-def intent(name: str, *, samples: Sequence[str] = (), slots: Mapping[str, str] | None = None) -> Callable[[F], F]:
+def intent(
+    name: str,
+    *,
+    samples: Sequence[str] = (),
+    slots: Mapping[str, str] | None = None,
+    **limited: Unpack[LimitsGiven],
+) -> Callable[[F], F]:
     """Answer an intent; `samples` are what people say, `slots` the type of each `{slot}` in them.
 
     `ctx.params` holds what was said for each slot ("" for one that was not filled). Raises ValueError for a sample
@@ -39,19 +50,22 @@ def intent(name: str, *, samples: Sequence[str] = (), slots: Mapping[str, str] |
             bind=lambda event: {**dict.fromkeys(types, ""), **_spoken(event)},
             exclusive=f"the Alexa intent {name}",
             options={"intent": name, "samples": tuple(samples), "slots": types},
+            limits=limits(**limited),
         )
     )
 
 
-def launch() -> Callable[[F], F]:
+def launch(**limited: Unpack[LimitsGiven]) -> Callable[[F], F]:
     """Answer when the skill is opened without an intent."""
     pattern = {"type": ["com.amazon.alexa.LaunchRequest"]}
-    return subscribe(Subscription("alexa", "launch", pattern, exclusive="the Alexa launch request"))
+    claim = "the Alexa launch request"
+    return subscribe(Subscription("alexa", "launch", pattern, exclusive=claim, limits=limits(**limited)))
 
 
-def session_ended() -> Callable[[F], F]:
+def session_ended(**limited: Unpack[LimitsGiven]) -> Callable[[F], F]:
     """Hear that a session ended; nothing can be answered any more."""
-    return subscribe(Subscription("alexa", "session ended", {"type": ["com.amazon.alexa.SessionEndedRequest"]}))
+    pattern = {"type": ["com.amazon.alexa.SessionEndedRequest"]}
+    return subscribe(Subscription("alexa", "session ended", pattern, limits=limits(**limited)))
 
 
 def mount(skill: Any) -> Callable[[Event], Reply | None]:

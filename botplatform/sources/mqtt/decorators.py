@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botplatform.patterns.topics import Topic
-from botplatform.subscription import F, Subscription, check_text, subscribe
+from botplatform.subscription import F, Subscription, check_text, limits, subscribe
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from botplatform.subscription import LimitsGiven
 
 
 def topic(
@@ -17,6 +22,7 @@ def topic(
     schema: Any = None,
     id_field: str | None = None,
     id_property: str | None = None,
+    **limited: Unpack[LimitsGiven],
 ) -> Callable[[F], F]:
     """Hear what is published to a topic: `sensors/{room}/temperature`, with `+` and `#` as in MQTT.
 
@@ -44,5 +50,6 @@ def topic(
                 "id_field": id_field,
                 "id_property": id_property,
             },
+            limits=limits(**limited),
         )
     )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from botplatform.subscription import F, Subscription, check_text, subscribe
+from botplatform.subscription import F, Subscription, check_text, limits, subscribe
 from botplatform.values import NamedTuple
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from botplatform.subscription import LimitsGiven
 
 Missed = Literal["skip", "last", "all"]
 
@@ -25,7 +30,9 @@ class Times(NamedTuple):
         return parse(self.text, self.timezone).after(instant)
 
 
-def on(expression: str, *, timezone: str = "UTC", missed: Missed = "skip") -> Callable[[F], F]:
+def on(
+    expression: str, *, timezone: str = "UTC", missed: Missed = "skip", **limited: Unpack[LimitsGiven]
+) -> Callable[[F], F]:
     """Run at `cron(0 7 ? * MON-FRI *)` in a time zone (`Europe/Berlin`), or at `rate(5 minutes)`.
 
     `missed` says what to do about ticks that fell into a downtime: leave them out, catch up with the last of them, or
@@ -45,6 +52,7 @@ def on(expression: str, *, timezone: str = "UTC", missed: Missed = "skip") -> Ca
                 pattern={"type": ["dev.botplatform.tick"], "subject": [name]},
                 exclusive=f"the schedule {name}",
                 options={"name": name, "schedule": Times(expression, timezone), "missed": missed},
+                limits=limits(**limited),
             )
         )(function)
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botplatform.event import Event
 from botplatform.reply import Reply
 from botplatform.sources.slack.command import CommandTemplate
-from botplatform.subscription import F, Subscription, check_text, mounted, subscribe
+from botplatform.subscription import F, Limits, Subscription, check_text, limits, mounted, subscribe
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from botplatform.subscription import LimitsGiven
 
 
-def command(template: str) -> Callable[[F], F]:
+def command(template: str, **limited: Unpack[LimitsGiven]) -> Callable[[F], F]:
     """Answer a slash command: `/temp`, `/temp {room}`, `/move {what} {where}`; the last parameter takes all the rest.
 
     A command has one handler. Raises ValueError for a bad template.
@@ -26,11 +31,14 @@ def command(template: str) -> Callable[[F], F]:
             bind=lambda event: parsed.bind(event.data.get("text", "")),
             exclusive=f"the slash command {parsed.command}",
             options={"command": parsed.command},
+            limits=limits(**limited),
         )
     )
 
 
-def event(type_: str, matching: Mapping[str, Any] | None = None, *, bots: bool = False) -> Callable[[F], F]:
+def event(
+    type_: str, matching: Mapping[str, Any] | None = None, *, bots: bool = False, **limited: Unpack[LimitsGiven]
+) -> Callable[[F], F]:
     """Hear of an Events API event (`app_mention`, `message`, `reaction_added`); a reply is posted in its channel.
 
     `matching` is an EventBridge pattern over the inner event. What bots say is left out (two bots that answer each
@@ -42,30 +50,33 @@ def event(type_: str, matching: Mapping[str, Any] | None = None, *, bots: bool =
     inner.update(matching or {})
     if inner:
         pattern["data"] = {"event": inner}
-    return subscribe(Subscription("slack", f"event {type_}", pattern))
+    return subscribe(Subscription("slack", f"event {type_}", pattern, limits=limits(**limited)))
 
 
-def action(action_id: str) -> Callable[[F], F]:
+def action(action_id: str, **limited: Unpack[LimitsGiven]) -> Callable[[F], F]:
     """Hear of a button, menu or other block action by its `action_id`."""
-    return _interaction("block_actions", "action", action_id)
+    return _interaction("block_actions", "action", action_id, limits(**limited))
 
 
-def shortcut(callback_id: str) -> Callable[[F], F]:
+def shortcut(callback_id: str, **limited: Unpack[LimitsGiven]) -> Callable[[F], F]:
     """Hear of a global or message shortcut by its `callback_id`."""
     kinds = ["com.slack.shortcut", "com.slack.message_action"]
     pattern = {"type": kinds, "subject": [callback_id]}
     claim = f"the Slack shortcut {callback_id}"
-    return subscribe(Subscription("slack", f"shortcut {callback_id}", pattern, exclusive=claim))
+    return subscribe(
+        Subscription("slack", f"shortcut {callback_id}", pattern, exclusive=claim, limits=limits(**limited))
+    )
 
 
-def view(callback_id: str) -> Callable[[F], F]:
+def view(callback_id: str, **limited: Unpack[LimitsGiven]) -> Callable[[F], F]:
     """Hear of a submitted view by its `callback_id`; answer with `Reply(native={"response_action": …})`."""
-    return _interaction("view_submission", "view", callback_id)
+    return _interaction("view_submission", "view", callback_id, limits(**limited))
 
 
-def _interaction(type_: str, called: str, subject: str) -> Callable[[F], F]:
+def _interaction(type_: str, called: str, subject: str, limits: Limits) -> Callable[[F], F]:
     pattern = {"type": [f"com.slack.{type_}"], "subject": [subject]}
-    return subscribe(Subscription("slack", f"{called} {subject}", pattern, exclusive=f"the Slack {called} {subject}"))
+    claim = f"the Slack {called} {subject}"
+    return subscribe(Subscription("slack", f"{called} {subject}", pattern, exclusive=claim, limits=limits))
 
 
 def mount(app: Any) -> Callable[[Event], Reply | None]:
