@@ -32,8 +32,8 @@ class Failed(Exception):
 class Engine:
     """Runs handlers as transactions on a store; safe to use from any thread.
 
-    `sources` are all that are known, by name; `clock` gives the Unix time in seconds; `plugins` what is loaded. An event
-    is not given to a handler that passed `chain_limit` times in the chain that led to it.
+    `sources` are all that are known, by name; `clock` gives the Unix time in seconds; `plugins` what is loaded. A
+    handler that passed `chain_limit` times in the chain that led to an event is not given that event.
     """
 
     def __init__(
