@@ -10,10 +10,10 @@ NODE_STAMP := node_modules/installed
 LOCK := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-aws check format lock bench clean
+.PHONY: help install run demo test test-faults test-aws fuzz check format lock bench soak clean
 
 help: ## show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## put botplatform and all it needs into .venv
 
@@ -23,11 +23,18 @@ run: $(STAMP) ## run the platform until Ctrl-C
 demo: $(STAMP) ## send every sample in events/ through its real door
 	@$(BIN)/botplatform demo
 
-test: $(DEV_STAMP) ## run all tests that need no AWS
-	@$(BIN)/python -m pytest --ignore tests/aws $(PYTEST_ARGS)
+# Tests wait more than they compute: four at a time are no slower each on two cores.
+test: $(DEV_STAMP) ## run all tests that need no AWS, but for the faults
+	@$(BIN)/python -m pytest --ignore tests/aws --ignore tests/faults -n 4 --dist loadfile $(PYTEST_ARGS)
+
+test-faults: $(DEV_STAMP) ## kill, fill, freeze and cut whatever can be, and count what is left
+	@$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 test-aws: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## deploy to an AWS emulated on this machine, and prove it there (needs Node)
 	@$(BIN)/python -m pytest tests/aws tests/conformance --stage aws $(PYTEST_ARGS)
+
+fuzz: $(DEV_STAMP) ## a million malformed inputs, into everything that reads any
+	@$(BIN)/python -m tests.fuzz --inputs 1000000
 
 check: $(DEV_STAMP) ## format, lint, types, house rules, derived files
 	@$(BIN)/ruff format --check .
@@ -47,6 +54,9 @@ lock: ## pin all dependencies anew, with hashes (needs uv)
 
 bench: $(DEV_STAMP) ## measure
 	@$(BIN)/python -m benchmarks
+
+soak: $(DEV_STAMP) ## an hour of everything at once
+	@$(BIN)/python -m benchmarks.soak
 
 clean: ## remove what install and the tools made (not the state)
 	rm -rf .venv .venv-aws node_modules build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -61,6 +61,13 @@ class Reading:
     celsius: float
 
 
+class Nothing:
+    """What JSON has no form for."""
+
+    def __repr__(self) -> str:
+        return "Nothing()"
+
+
 class Meters(int):
     """A number of a type of its own."""
 
@@ -100,8 +107,8 @@ def test_a_value_is_written_in_one_way(codec: Any, value: Any, written: str) -> 
 @pytest.mark.parametrize(
     ("value", "error"),
     [
-        (object(), TypeError),
-        ({"deep": [object()]}, TypeError),
+        (Nothing(), TypeError),
+        ({"deep": [Nothing()]}, TypeError),
         ({True: 1}, TypeError),
         ({None: 1}, TypeError),
         ({Meters(1): 1}, TypeError),

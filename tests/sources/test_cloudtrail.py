@@ -41,7 +41,7 @@ def encoded(value: Any) -> bytes:
 
 def awslogs(value: Any) -> dict[str, Any]:
     """A CloudWatch Logs subscription that carries a value."""
-    return {"awslogs": {"data": base64.b64encode(gzip.compress(encoded(value))).decode()}}
+    return {"awslogs": {"data": base64.b64encode(gzip.compress(encoded(value), mtime=0)).decode()}}
 
 
 def log_events(*messages: str) -> dict[str, Any]:
