@@ -42,11 +42,25 @@ def perform(effects: Mapping[str, Effect], pending: PendingEffect) -> Mapping[st
         raise Retry(f"{type(error).__name__}: {error}") from error
 
 
+class Publication(NamedTuple):
+    """A message for MQTT: `key` names it whenever it is tried again, `chain` has the handlers that led to it.
+
+    `qos` is 0, 1 or 2; the chain is as `work.chain_of` reads it, with spaces.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    key: str = ""
+    chain: str = ""
+
+
 class Host(Protocol):
     """What a host lends to effects: the connections it holds anyway."""
 
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
-        """Publish to MQTT and return once the broker took it; raises Retry."""
+    def publish(self, message: Publication) -> None:
+        """Publish to MQTT and return once the broker took it; raises Retry or Rejected."""
 
     def accept(self, event: Event) -> None:
         """Take an event in and return once it is durable."""

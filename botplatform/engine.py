@@ -9,24 +9,30 @@ from botplatform.errors import Conflict, Rejected, Retry, StateUnavailable
 from botplatform.event import Event
 from botplatform.reply import Reply, as_reply
 from botplatform.router import Match
-from botplatform.source import Source
+from botplatform.source import EffectRequest, Source
 from botplatform.store import Abandoned, Commit, Committed, Outcome, Run, StateKey, Store, Work, Write
-from botplatform.work import Context, PluginInfo, Unit, chain_of
+from botplatform.work import REPLAY_OF, WITHHOLD, Context, PluginInfo, Unit, chain_of
 
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
 CONFLICTS = 20
 # How often one handler may pass in the chain of events that led to an event: more is a loop.
 CHAIN_LIMIT = 8
+# How many characters such a chain may have; a hundred handlers have passed by then, or somebody made it up.
+CHAIN_SIZE = 8 * 1024
 
 
 class Failed(Exception):
-    """A run came to nothing; `after` is when the handler wants to be tried again, `final` that trying cannot help."""
+    """A run came to nothing; `final` says that trying again cannot help.
 
-    def __init__(self, reason: str, after: float | None = None, final: bool = False) -> None:
+    `asked` says that the handler wants to be tried again, and `after` in how many seconds, if it said so.
+    """
+
+    def __init__(self, reason: str, after: float | None = None, final: bool = False, *, asked: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after = after
         self.final = final
+        self.asked = asked
 
 
 class Engine:
@@ -73,10 +79,16 @@ class Engine:
     def _again(self, event: Event, work: Work, known: Committed, run: Run) -> Committed:
         """What another run left to do: effects still pending, and its reply where the sender was told to wait."""
         reply = Reply.from_dict(known.outcome.reply) if known.outcome.reply else None
-        follow_up = self.source_of(event).follow_up(event, reply) if reply else None
+        follow_up = self._follow_up(event, reply)
         again = self.store.commit(Commit(work, event, known.outcome, follow_up=follow_up, run=run))
         more = [effect for effect in again.effects if effect not in known.effects]
         return again._replace(effects=[*known.effects, *more])
+
+    def _follow_up(self, event: Event, reply: Reply | None) -> EffectRequest | None:
+        """What brings the reply to whoever was answered without it; nobody waits for that of a replay."""
+        if reply is None or REPLAY_OF in event.extensions:
+            return None
+        return self.source_of(event).follow_up(event, reply)
 
     def _attempt(self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]) -> Committed:
         self._refuse_loop(event, match.handler.name)
@@ -91,6 +103,9 @@ class Engine:
 
     def _refuse_loop(self, event: Event, handler: str) -> None:
         passed = chain_of(event)
+        size = sum(map(len, passed)) + len(passed)
+        if size > CHAIN_SIZE:
+            raise Failed(f"a loop, or made up: the handlers that led here have {size} characters", final=True)
         if passed.count(handler) >= self.chain_limit:
             raise Failed(f"a loop: {handler} passed {self.chain_limit} times in {' > '.join(passed)}", final=True)
 
@@ -104,14 +119,18 @@ class Engine:
         except (Failed, Conflict, StateUnavailable):
             raise
         except Retry as asked:
-            raise Failed(str(asked), after=asked.after) from asked
+            raise Failed(str(asked), after=asked.after, asked=True) from asked
         except (Exception, SystemExit) as bug:
             # The one broad except of the house: a plugin's bug is its own, and must not reach anything else. Some show
             # only at the commit, as a reply that is no JSON, or a number added to a text.
-            from logging import getLogger
-
-            getLogger(__name__).exception("%s failed on %r", match.handler.name, event)
+            self.report_bug(event, match.handler.name)
             raise Failed(f"{type(bug).__name__}: {bug}{_place(bug, match.handler.file)}") from bug
+
+    def report_bug(self, event: Event, handler: str) -> None:
+        """Log the exception that is being handled, which a handler raised on an event."""
+        from logging import getLogger
+
+        getLogger(__name__).exception("%s failed on %r", handler, event)
 
     def _run_handler(self, event: Event, match: Match, work: Work, run: Run) -> Commit:
         """Run the handler once and collect what it asked for, committing nothing."""
@@ -124,14 +143,16 @@ class Engine:
                 raise Failed(str(rejected), final=True) from rejected
             # Somebody waits: what they got wrong is the answer, and nothing else of the run counts.
             unit, reply = Unit(self.store, match.handler.plugin, self.clock()), Reply(_sentence(rejected))
+        if event.extensions.get(WITHHOLD) is True:
+            unit.withhold_effects()
         outcome = Outcome(
             reply=reply.to_dict() if reply else None,
             attempts=run.attempt,
             took=time.perf_counter() - began,
             suppressed=tuple(unit.suppressed),
         )
-        follow_up = self.source_of(event).follow_up(event, reply) if reply else None
-        return Commit(work, event, outcome, unit.reads(), unit.writes(), unit.effects, follow_up, run)
+        follow_up = self._follow_up(event, reply)
+        return Commit(work, event, outcome, unit.reads(), unit.writes(), unit.effects, follow_up, run, unit.found())
 
     def _call(self, event: Event, match: Match, unit: Unit) -> Reply | None:
         """Call the handler with an event of its own; raises Rejected where its subscription does not fit."""

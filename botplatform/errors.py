@@ -36,6 +36,10 @@ class Retry(BotplatformError):
         self.after = after
 
 
+class Overloaded(Retry):
+    """As much is under way as the settings allow: nothing of the event was taken in, so its sender still has it."""
+
+
 class PluginMistake(BotplatformError):
     """What an author has to change in a plugin: one sentence that begins with its file and line."""
 

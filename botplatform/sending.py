@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import urllib.error
 import urllib.request
@@ -17,6 +16,7 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import BotplatformError, Rejected
 from botplatform.hosts.local.development import alexa_authority, slack_secret
+from botplatform.hosts.local.whereabouts import announced
 from botplatform.hosts.records import recognized
 from botplatform.plugins import Plugins
 from botplatform.settings import Settings
@@ -55,7 +55,7 @@ class Sender:
     """Knows where the platform is and how to sign what it wants signed."""
 
     def __init__(self, settings: Settings, url: str = "", mqtt_url: str = "") -> None:
-        running = _running(settings.state)
+        running = announced(settings.state)
         self._settings = settings
         self._url = url or running.get("url") or f"http://127.0.0.1:{settings.port}"
         self._mqtt_url = (
@@ -161,14 +161,6 @@ def content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise Rejected(f"cannot be read: {error.strerror}", str(path)) from error
-
-
-def _running(state: Path) -> dict[str, Any]:
-    """Where the platform on this state folder says it is."""
-    try:
-        return dict(json.loads((state / "running.json").read_text()))
-    except (OSError, ValueError):
-        return {}
 
 
 def _media_type(source: str, body: bytes) -> str:

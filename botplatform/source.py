@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
 from botplatform.errors import Rejected
+from botplatform.reply import Reply
 from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
     from botplatform.event import Event
-    from botplatform.reply import Reply
     from botplatform.subscription import Subscription
 
 
@@ -43,6 +43,14 @@ class EffectRequest(NamedTuple):
         return {name: MASK if name == "response_url" else value for name, value in self.arguments.items()}
 
 
+class Post(NamedTuple):
+    """An HTTP request to be made: POST `body` to `url` with `headers`."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 def _nobody_waits(event: Event) -> None:
     del event
 
@@ -54,6 +62,10 @@ def _no_answer(event: Event, reply: Reply | None) -> dict[str, Any]:
 
 def _no_follow_up(event: Event, reply: Reply) -> None:
     del event, reply
+
+
+def _nothing_meanwhile(event: Event) -> None:
+    del event
 
 
 def _no_handshake(event: Event) -> bool:
@@ -86,6 +98,9 @@ class Source(NamedTuple):
     - `normalize(raw)`: the events in some bytes, and a Rejected in place of each record that cannot be read.
     - `reply_within(event)`: the seconds somebody waits for the reply; None when nobody does.
     - `render(event, reply)`: the answer, as JSON, for whoever waits; `reply` is None when no handler gave one.
+    - `meanwhile(event)`: what to send to the outside system so that somebody who waits hears that it takes a while;
+      None where it cannot tell them.
+    - `late`: the answer for somebody who cannot wait any longer, while a handler goes on.
     - `handshake(event)`: whether an event is only the outside system asking whether we are there; no handler sees it.
     - `follow_up(event, reply)`: the effect that brings a reply to where nobody waits any more, if there is one.
     - `identify(event, known)`: the event under the id its sender gave it, where one of its subscriptions says which.
@@ -105,6 +120,8 @@ class Source(NamedTuple):
     owns: Callable[[Event], bool]
     reply_within: Callable[[Event], float | None] = _nobody_waits
     render: Callable[[Event, Reply | None], Mapping[str, Any]] = _no_answer
+    meanwhile: Callable[[Event], Post | None] = _nothing_meanwhile
+    late: Reply = Reply("Still working on it …")
     handshake: Callable[[Event], bool] = _no_handshake
     follow_up: Callable[[Event, Reply], EffectRequest | None] = _no_follow_up
     identify: Callable[[Event, Sequence[Subscription]], Event] = _as_it_is

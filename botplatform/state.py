@@ -8,7 +8,7 @@ from typing import Any
 
 from botplatform import codec
 from botplatform.durations import seconds
-from botplatform.store import StateKey, Store, Value, Write
+from botplatform.store import Change, StateKey, Store, Value, Write
 
 # Amazon DynamoDB, "Service, account, and table quotas": 400 KB an item, its names included.
 VALUE_LIMIT = 390 * 1024
@@ -16,7 +16,8 @@ VALUE_LIMIT = 390 * 1024
 # takes one of them and up to 400 KB, and a host may have something of its own to remember.
 VALUES_LIMIT = 98
 TOTAL_LIMIT = 3_500 * 1024
-_REQUIRED: Any = object()
+# A log is for reading: of a larger value it tells the size.
+TOLD_LIMIT = 16 * 1024
 
 
 class State:
@@ -90,6 +91,10 @@ class State:
         """The versions the commit has to find unchanged."""
         return {StateKey(self._plugin, key): value.version for key, value in self._read.items()}
 
+    def found(self) -> dict[StateKey, bytes | None]:
+        """What was there where the handler looked, as JSON."""
+        return {StateKey(self._plugin, key): value.json for key, value in self._read.items()}
+
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
         return {StateKey(self._plugin, key): write for key, write in self._writes.items()}
@@ -150,6 +155,19 @@ def applied(stored: bytes | None, write: Write) -> bytes:
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise TypeError(f"cannot {write.kind} to a {type(value).__name__}")
     return _fitting(codec.encode(value + change), "a value in the state")
+
+
+def told(change: Change) -> dict[str, Any]:
+    """A change as the log has it: `plugin`, `key`, and the values `before` and `after`, where there were any.
+
+    Of values over 16 KiB there is only the `size` in bytes afterwards; `seen` is False where nobody looked what there
+    was before.
+    """
+    about: dict[str, Any] = {**change.key._asdict(), **({} if change.seen else {"seen": False})}
+    values = {"before": change.before, "after": change.after}
+    if max(len(json or b"") for json in values.values()) > TOLD_LIMIT:
+        return {**about, "size": len(change.after or b"")}
+    return about | {name: codec.decode(json) for name, json in values.items() if json is not None}
 
 
 def _fitting(json: bytes, what: str) -> bytes:

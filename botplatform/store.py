@@ -83,7 +83,10 @@ def effect_key(work: Work, position: int) -> str:
 
 
 class Commit(NamedTuple):
-    """All that one run of one handler wants to happen, together or not at all."""
+    """All that one run of one handler wants to happen, together or not at all.
+
+    `found` are the JSON bytes of what it read (None: there was nothing), for stores that do not look again.
+    """
 
     work: Work
     event: Event
@@ -93,6 +96,7 @@ class Commit(NamedTuple):
     effects: Sequence[EffectRequest] = ()
     follow_up: EffectRequest | None = None
     run: Run | None = None
+    found: Mapping[StateKey, bytes | None] = _NOTHING
 
 
 class Run:

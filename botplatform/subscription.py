@@ -114,6 +114,11 @@ def mounted(function: F, subscription: Subscription) -> F:
     return handler
 
 
+def packages_of(value: Any) -> tuple[str, ...]:
+    """The packages that the classes of somebody else's object are from, such as `slack_bolt`: a bundle needs them."""
+    return tuple(dict.fromkeys(kind.__module__.partition(".")[0] for kind in type(value).__mro__))
+
+
 def check_text(value: object, example: str) -> None:
     """Raise ValueError unless a decorator was given a text: forgotten parentheses give it the function instead."""
     if not isinstance(value, str):

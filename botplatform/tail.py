@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from botplatform.stores.sqlite.log import Log
+    from botplatform.stores.sqlite.search import Search
 
 T = TypeVar("T")
 # What became of one event, as JSON values; a stage's entries have no `number`, since many machines write them.
@@ -29,24 +30,39 @@ class Tail(Protocol[T]):
         """What came since this or `latest` was asked last, oldest first."""
 
 
-class LocalEvents:
-    """The events in the database of a platform on this machine."""
+# How many entries back an event may be that fits a search only later, when it was given up or done.
+_LATER = 1000
 
-    def __init__(self, log: Log) -> None:
+
+class LocalEvents:
+    """The events in the database of a platform on this machine, or those of them that are searched for."""
+
+    def __init__(self, log: Log, search: Search) -> None:
         self._log = log
-        self._shown = 0
+        self._search = search
+        self._behind = 0
+        self._seen: set[int] = set()
 
     def latest(self, count: int) -> list[Entry]:
         """The latest events."""
-        found = self._log.events(limit=max(count, 1), newest_first=True)[::-1]
-        self._shown = found[-1]["number"] if found else 0
-        return list(found[-count:] if count else ())
+        newest = self._log.events(limit=1, newest_first=True)
+        end = newest[0]["number"] + 1 if newest else 1
+        self._look_behind(end - 1)
+        known = self._log.events(after=self._behind, limit=_LATER, search=self._search, before=end)
+        self._seen = {entry["number"] for entry in known}
+        return list(self._log.events(limit=count, newest_first=True, search=self._search, before=end)[::-1])
 
     def newer(self) -> list[Entry]:
-        """The events since then, up to a thousand at a time."""
-        found = self._log.events(after=self._shown, limit=1000)
-        self._shown = found[-1]["number"] if found else self._shown
-        return list(found)
+        """The events since then, and those that fit the search since then; up to a thousand at a time."""
+        found = self._log.events(after=self._behind, limit=2 * _LATER, search=self._search)
+        fresh = [entry for entry in found if entry["number"] not in self._seen]
+        self._look_behind(found[-1]["number"] if found else 0)
+        self._seen = {entry["number"] for entry in found if entry["number"] > self._behind}
+        return list(fresh)
+
+    def _look_behind(self, newest: int) -> None:
+        """Go on behind what was seen; where something is searched for, some way before."""
+        self._behind = max(self._behind, newest - (_LATER if any(self._search) else 0))
 
 
 class LocalLines:

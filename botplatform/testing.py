@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from botplatform.effect import Publication
     from botplatform.event import Event
     from botplatform.plugins import Plugins
     from botplatform.reply import Reply
@@ -189,7 +190,7 @@ class Platform:
 
     # What effects ask of a host.
 
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    def publish(self, message: Publication) -> None:
         """Nothing to do: what was published is in `published`."""
 
     def accept(self, event: Event) -> None:

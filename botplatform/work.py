@@ -25,8 +25,11 @@ TEXT_LIMIT = 1600
 _TOPIC_WILDCARD = r"[+#\0]"
 
 
-# Extension attributes: CloudEvents, "Correlation" has the first two; the third are the handlers that led here.
+# Extension attributes: CloudEvents, "Correlation" (texts that are not empty) has the first two; the third are the
+# handlers that led here, with spaces between them.
 CORRELATION, CAUSATION, CHAIN = "correlationid", "causationid", "handlerchain"
+# Of a replay: the id of the event it repeats, and whether it is to have no effects.
+REPLAY_OF, WITHHOLD = "replayof", "withholdeffects"
 
 
 def chain_of(event: Event) -> list[str]:
@@ -60,14 +63,25 @@ class Unit:
         self.last_said = State(store, last_said(plugin), now, sizes)
         self.effects: list[EffectRequest] = []
         self.suppressed: list[str] = []
+        self._withheld = False
+
+    def withhold_effects(self) -> None:
+        """Drop what was asked for, and with it what `once_per` notes: a text nobody gets must hold no other one up."""
+        self.suppressed += [f"{_wanted(request)}: withheld from a replay" for request in self.effects]
+        self.effects = []
+        self._withheld = True
 
     def reads(self) -> dict[StateKey, int]:
         """The versions the commit has to find unchanged."""
         return {**self.state.reads(), **self.last_said.reads()}
 
+    def found(self) -> dict[StateKey, bytes | None]:
+        """What was there where the handler looked, as JSON."""
+        return {**self.state.found(), **self.last_said.found()}
+
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
-        return {**self.state.writes(), **self.last_said.writes()}
+        return self.state.writes() if self._withheld else {**self.state.writes(), **self.last_said.writes()}
 
 
 class Context:
@@ -152,7 +166,8 @@ class Context:
             raise ValueError(f"{topic!r} is no topic to publish to: it is empty or has a wildcard")
         if qos not in (0, 1, 2):
             raise ValueError(f"qos is 0, 1 or 2, not {qos!r}")
-        self.effect("publish", {"topic": topic, **_written(payload), "qos": qos, "retain": retain}, order=topic)
+        message = {"topic": topic, **_written(payload), "qos": qos, "retain": retain, "chain": self._chain()}
+        self.effect("publish", message, order=topic)
 
     def emit(self, event: Event) -> None:
         """Hand a new event to whichever handlers it concerns; without `id` and `source` it is named after this one."""
@@ -173,10 +188,13 @@ class Context:
         """What an event that comes of this one says about it."""
         cause = self._event
         return {
-            CORRELATION: str(cause.extensions.get(CORRELATION, cause.id)),
+            CORRELATION: str(cause.extensions.get(CORRELATION) or cause.id),
             CAUSATION: cause.id,
-            CHAIN: " ".join([*chain_of(cause), self._handler]),
+            CHAIN: self._chain(),
         }
+
+    def _chain(self) -> str:
+        return " ".join([*chain_of(self._event), self._handler])
 
     def _next_id(self) -> str:
         """The same for the same event in the same handler, and for nothing else: an id is its source's own."""
@@ -200,6 +218,10 @@ class Context:
             return None
         self._unit.last_said.set(what, {"until": now + period, "suppressed": 0})
         return f" ({last['suppressed']} more suppressed)" if last and last["suppressed"] else ""
+
+
+def _wanted(request: EffectRequest) -> str:
+    return f"{request.name} to {request.order}" if request.order else request.name
 
 
 def _written(payload: Any) -> dict[str, str]:

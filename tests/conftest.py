@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Where the conformance suite plays."""
+    """Where the conformance suite plays, and how long the model test does."""
     parser.addoption("--stage", choices=["local", "aws"], default="local", help="where tests/conformance plays")
+    parser.addoption("--model-runs", type=int, default=200, help="random runs of tests/stores/test_model.py")
 
 
 @pytest.fixture(scope="session")

@@ -376,3 +376,49 @@ def test_a_reply_for_which_there_is_no_way_is_only_kept(engine: Engine) -> None:
 
     assert committed.outcome.reply == {"text": "nobody hears it"}
     assert committed.effects == []
+
+
+# Replays.
+
+
+def test_a_replay_without_effects_changes_the_state_and_names_what_was_withheld(
+    engine: Engine, store: SqliteStore
+) -> None:
+    def handle(ctx: Context) -> str:
+        ctx.text("owner", "hi")
+        ctx.emit(Event(type="com.example.followed"))
+        return count(ctx)
+
+    replay = happened("2", extensions={"replayof": "1", "withholdeffects": True})
+    committed = engine.run(replay, match_of(handle, uses=["text", "emit"]))
+
+    assert (committed.outcome.reply, committed.effects, values(store)) == ({"text": "number 1"}, [], {"count": b"1"})
+    assert committed.outcome.suppressed == ("text to owner: withheld from a replay", "emit: withheld from a replay")
+
+
+def test_a_text_that_was_withheld_holds_up_no_other_one(engine: Engine) -> None:
+    def warn(ctx: Context) -> None:
+        ctx.text("owner", "hot", once_per="1h")
+
+    replay = happened("2", extensions={"replayof": "1", "withholdeffects": True})
+    runs = [engine.run(event, match_of(warn, uses=["text"])) for event in (replay, happened("3"), happened("4"))]
+
+    assert [len(committed.effects) for committed in runs] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_the_reply_of_a_replay_follows_nobody(engine: Engine, answered: bool) -> None:
+    replay = command().replace(extensions={"replayof": "1"})
+
+    for _ in range(2):
+        committed = engine.run(replay, match_of(count), Run(answered=answered))
+        assert (committed.outcome.reply, committed.effects) == ({"text": "number 1"}, [])
+
+
+@pytest.mark.parametrize("said", ["true", False, 1])
+def test_effects_are_withheld_only_where_it_says_so(engine: Engine, said: str | bool | int) -> None:
+    def warn(ctx: Context) -> None:
+        ctx.text("owner", "hot")
+
+    event = happened(extensions={"withholdeffects": said})
+    assert len(engine.run(event, match_of(warn, uses=["text"])).effects) == 1

@@ -68,13 +68,13 @@ def asked(store: SqliteStore, do: Do, **options: Any) -> list[EffectRequest]:
         (
             lambda c: c.publish("a/b", "on"),
             "publish",
-            {"topic": "a/b", "payload": "on", "qos": 1, "retain": False},
+            {"topic": "a/b", "payload": "on", "qos": 1, "retain": False, "chain": "demo.handle"},
             "a/b",
         ),
         (
             lambda c: c.publish("a/b", {"on": True}, qos=2, retain=True),
             "publish",
-            {"topic": "a/b", "payload": '{"on":true}', "qos": 2, "retain": True},
+            {"topic": "a/b", "payload": '{"on":true}', "qos": 2, "retain": True, "chain": "demo.handle"},
             "a/b",
         ),
         (lambda c: c.effect("call", {"number": (1, 2)}, order="7"), "call", {"number": [1, 2]}, "7"),

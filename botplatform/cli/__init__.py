@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from botplatform import codec
-from botplatform.cli import deploy, files, local, talk, worker
+from botplatform.cli import dead_letters, deploy, files, local, replay, state, talk, worker
 from botplatform.errors import BotplatformError
 
 __all__ = ["main"]
@@ -34,5 +34,14 @@ def main() -> None:
     codec.use_msgspec()
 
 
-for command in (*local.COMMANDS, *talk.COMMANDS, *files.COMMANDS, *deploy.COMMANDS, *worker.COMMANDS):
+for command in (
+    *local.COMMANDS,
+    *talk.COMMANDS,
+    *dead_letters.COMMANDS,
+    *replay.COMMANDS,
+    *state.COMMANDS,
+    *files.COMMANDS,
+    *deploy.COMMANDS,
+    *worker.COMMANDS,
+):
     main.add_command(command)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from botplatform.cli.options import AS_JSON, PLUGINS, REGION, STAGE, load, staged
-from botplatform.errors import BotplatformError
+from botplatform.cli.options import AS_JSON, PLUGINS, REGION, STAGE, YES, ask, load, staged
 
 if TYPE_CHECKING:
     from botplatform.deploy.deployment import Deployment
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 # Where serverless.yml looks for the bundles.
 HOME = Path(".botplatform")
-YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.group(invoke_without_command=True)
@@ -53,10 +51,10 @@ def deploy(
 
     deployment = _prepared(folders, stage, region, arch)
     changes = deployment.plan()
-    show_plan(changes, deployment.missing(), as_json)
+    show_plan(changes, [*deployment.missing(), *deployment.not_kept()], as_json)
     if dry_run or not changes:
         return
-    _ask(f"Deploy this to {deployment.stage.stack} in {deployment.stage.region}?", yes)
+    ask(f"Deploy this to {deployment.stage.stack} in {deployment.stage.region}?", yes)
     status = deployment.deploy()
     if status == 0 and not as_json:
         show_next_steps(staged(stage, region))
@@ -88,7 +86,7 @@ def remove(stage: str, region: str, yes: bool) -> None:
     from botplatform.deploy.osls import Osls
 
     it = staged(stage, region)
-    _ask(f"Remove {it.stack} from {it.region}, account {it.account()}?", yes)
+    ask(f"Remove {it.stack} from {it.region}, account {it.account()}?", yes)
     sys.exit(Osls(Path.cwd(), it.name, it.region, it.settings, {}).remove())
 
 
@@ -131,14 +129,6 @@ def _prepared(folders: Sequence[Path], stage: str, region: str, arch: Architectu
     for bundle in bundles:
         click.echo(f"  {bundle.size / 1000:>6,.0f} kB  {bundle.path}", err=True)
     return made
-
-
-def _ask(question: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise BotplatformError("nobody is there to be asked: say --yes")
-    click.confirm(question, abort=True, err=True)
 
 
 COMMANDS = (deploy,)

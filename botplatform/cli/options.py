@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from botplatform.errors import BotplatformError
 
 if TYPE_CHECKING:
     from botplatform.deploy.stage import Stage
@@ -23,8 +26,19 @@ PLUGINS = click.option(
     help="Folder with plugins; may be given more than once. [default: BOTPLATFORM_PLUGINS, or plugins/]",
 )
 STAGE = click.option("--stage", default="dev", show_default=True, help="Name of what is deployed: dev, prod, …")
+OR_STAGE = click.option("--stage", default="", help="Name of a stage on AWS. [default: the platform on this machine]")
 REGION = click.option("--region", default="", help="AWS region. [default: AWS_REGION, or us-east-1]")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, one value a line, for scripts.")
+YES = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def ask(question: str, yes: bool) -> None:
+    """Go on only if somebody at the terminal, or `yes`, says so; raises BotplatformError where nobody is there."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BotplatformError("nobody is there to be asked: say --yes")
+    click.confirm(question, abort=True, err=True)
 
 
 def settings(overrides: dict[str, str] | None = None) -> Settings:

@@ -9,26 +9,32 @@ from typing import TYPE_CHECKING
 
 import click
 
-from botplatform.cli.options import AS_JSON, FILES, REGION, settings, staged
+from botplatform.cli.options import AS_JSON, FILES, OR_STAGE, REGION, settings, staged
+from botplatform.cli.searching import searching
 
 if TYPE_CHECKING:
     from botplatform.sending import Sent
+    from botplatform.stores.sqlite.search import Search
+    from botplatform.tail import Entry
 
 
-STAGE = click.option("--stage", default="", help="Name of a stage on AWS. [default: the platform on this machine]")
 LINES = click.option(
     "-n", "--lines", default=20, show_default=True, type=click.IntRange(0), help="How many of the latest to show."
 )
 FOLLOW = click.option("-f", "--follow", is_flag=True, help="Go on with new ones until Ctrl-C.")
 # AWS lets an account filter 5 logs a second ("CloudWatch Logs quotas", FilterLogEvents), and each function has one.
 _PAUSE = 3.0
+# One event on a stage has an entry of each function and attempt.
+_MOST = 1000
+# SQLite's integers end here: what is greater is an id.
+_NUMBERS = 2**63
 
 
 @click.command()
 @FILES
 @click.option("--times", default=1, show_default=True, type=click.IntRange(1), help="Send each file so often.")
 @click.option("--url", default="", help="Where the platform is. [default: as it says in the state folder]")
-@STAGE
+@OR_STAGE
 @REGION
 def send(files: Sequence[Path], times: int, url: str, stage: str, region: str) -> None:
     """Send files to the running platform through its real doors, signed as Slack and Alexa would.
@@ -62,11 +68,16 @@ def _sender(url: str, stage: str, region: str) -> Callable[[Path], Sent]:
 @click.command()
 @LINES
 @FOLLOW
-@STAGE
+@searching
+@OR_STAGE
 @REGION
 @AS_JSON
-def events(lines: int, follow: bool, stage: str, region: str, as_json: bool) -> None:
-    """Show the log: every event, what became of it, and why."""
+def events(lines: int, follow: bool, search: Search, stage: str, region: str, as_json: bool) -> None:
+    """Show the log: every event, what became of it, and why; `botplatform event` tells all of one.
+
+    With --follow, an event that comes to fit later, when it was given up, is shown then.
+    """
+    from botplatform.tail import LocalEvents
     from botplatform.terminal import log
     from botplatform.terminal.text import json_told
 
@@ -74,16 +85,55 @@ def events(lines: int, follow: bool, stage: str, region: str, as_json: bool) -> 
     if stage:
         from botplatform.deploy.stage_log import StageEvents
 
-        log.show(StageEvents(staged(stage, region).there()), lines, follow, told, _PAUSE)
+        log.show(StageEvents(staged(stage, region).there(), search), lines, follow, told, _PAUSE)
         return
-    with log.local_events(settings().state) as tail:
-        log.show(tail, lines, follow, told)
+    with log.local_log(settings().state) as kept:
+        log.show(LocalEvents(kept, search), lines, follow, told)
+
+
+@click.command()
+@click.argument("event", metavar="NUMBER|ID")
+@OR_STAGE
+@REGION
+@AS_JSON
+def event(event: str, stage: str, region: str, as_json: bool) -> None:
+    """Tell one event's whole story: what came in, who handled it, what that changed, sent and replied, and when.
+
+    It is named by its number in the log or by its id; on a stage, by its id. Secrets are masked.
+    """
+    from botplatform.terminal.story import story_told
+    from botplatform.terminal.text import json_told
+
+    found = _on_stage(event, stage, region) if stage else _in_log(event)
+    if not found:
+        raise click.ClickException(f"there is no event {event} in the log: `botplatform events` lists them")
+    told = [(json_told if as_json else story_told)(entry) for entry in found]
+    click.echo("\n".join(told) if as_json else "\n\n".join(told))
+
+
+def _in_log(event: str) -> Sequence[Entry]:
+    """The entries with this number, or else with this id."""
+    from botplatform.terminal.log import local_log
+
+    with local_log(settings().state) as log:
+        entry = log.event(int(event)) if event.isdecimal() and int(event) < _NUMBERS else None
+        return [entry] if entry else [found for number in log.by_id(event) if (found := log.event(number))]
+
+
+def _on_stage(event: str, stage: str, region: str) -> Sequence[Entry]:
+    """The entries of the last two weeks with this id: one for each function that had it, or had it again."""
+    from botplatform.deploy.stage_log import StageEvents
+    from botplatform.stores.sqlite.search import Search
+
+    there = staged(stage, region).there()
+    entries = StageEvents(there, Search(text=event)).latest(_MOST)
+    return [entry for entry in entries if entry.get("id") == event]
 
 
 @click.command()
 @LINES
 @FOLLOW
-@STAGE
+@OR_STAGE
 @REGION
 def logs(lines: int, follow: bool, stage: str, region: str) -> None:
     """Show what the platform itself says: warnings, mistakes, tracebacks; of a stage, all its functions write."""
@@ -98,4 +148,4 @@ def logs(lines: int, follow: bool, stage: str, region: str) -> None:
         log.show(tail, lines, follow, str)
 
 
-COMMANDS = (send, events, logs)
+COMMANDS = (send, events, event, logs)

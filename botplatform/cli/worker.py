@@ -31,7 +31,11 @@ from botplatform.cli.options import PLUGINS, plugin_folders, settings
     help="Queue for what cannot be handled. [default: see each queue's redrive]",
 )
 @click.option(
-    "--threads", default=16, show_default=True, type=click.IntRange(1, 500), help="How many handlers run at a time."
+    "--threads",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 500),
+    help="How many messages are handled at a time.",
 )
 @click.option(
     "--deadline", default=30.0, show_default=True, type=click.FloatRange(1), help="Seconds a handler may run."

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from botplatform.console.view import alexa_off
+from botplatform.effect import Publication
 from botplatform.errors import Rejected
 from botplatform.hosts.local import simulate
 from botplatform.hosts.local.development import alexa_authority, slack_secret
@@ -72,7 +73,7 @@ def to_alexa(platform: Platform, said: ToAlexa) -> Mapping[str, Any]:
 def as_device(platform: Platform, said: AsDevice) -> Mapping[str, Any]:
     """Publish it; raises Rejected for a bad topic or QoS, Retry when the broker does not take it."""
     message = read(said)
-    platform.publish(message.topic, message.payload, message.qos, message.retain)
+    platform.publish(Publication(message.topic, message.payload, message.qos, message.retain))
     return {}
 
 

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
+from botplatform.console.connections import connections
 from botplatform.event import Event
 from botplatform.router import Handler
+from botplatform.stores.sqlite.search import Search
 from botplatform.subscription import Subscription
+from botplatform.work import REPLAY_OF
 
 if TYPE_CHECKING:
     from botplatform.hosts.local.platform import Platform
@@ -28,22 +31,32 @@ def status(platform: Platform) -> dict[str, Any]:
         "destinations": {name: effect.destination for name, effect in effects.items()},
         "plugins": id(platform.plugins),
         "counts": dict(platform.dispatcher.counts),
+        "levels": platform.dispatcher.levels(),
+        "dead_letters": platform.store.inbox.size()[1],
+        "latest": next((entry["number"] for entry in platform.store.log.events(limit=1, newest_first=True)), 0),
     }
 
 
-def events(platform: Platform, after: int, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` log entries behind number `after`, newest first, with what they need to be understood."""
+def events(platform: Platform, search: Search, after: int, before: int, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` log entries that fit a search, newest first, with what they need to be understood.
+
+    Their numbers are greater than `after` and less than `before`.
+    """
     log = platform.store.log
-    entries = (log.event(entry["number"]) for entry in log.events(after, limit, newest_first=True))
+    found = log.events(after, limit, newest_first=True, search=search, before=before)
+    entries = (log.event(entry["number"]) for entry in found)
     return [_listed(platform, entry) for entry in entries if entry]
 
 
 def event(platform: Platform, number: int) -> dict[str, Any] | None:
-    """One log entry with its envelope and, where no handler took it, why not and which one would; else None."""
+    """One log entry with its envelope and what it is `related` to, None when there is none of that number.
+
+    Where no handler took it, also why not and which one would.
+    """
     entry = platform.store.log.event(number)
     if entry is None:
         return None
-    whole = {**_listed(platform, entry), "envelope": entry["envelope"]}
+    whole = {**_listed(platform, entry), "envelope": entry["envelope"], "related": _related(platform, entry)}
     return {**whole, **_advice(platform, whole)} if entry["envelope"] and not entry["handlers"] else whole
 
 
@@ -95,7 +108,16 @@ def _listed(platform: Platform, entry: dict[str, Any]) -> dict[str, Any]:
     """The entry without its envelope, but with the name of its source (`kind`) and what it says (`brief`)."""
     kind = _kind(platform, entry)
     shown = {name: value for name, value in entry.items() if name != "envelope"}
-    return {**shown, "kind": kind, "brief": _brief(kind, entry["envelope"])}
+    replay_of = (entry["envelope"] or {}).get(REPLAY_OF)
+    return {**shown, "kind": kind, "brief": _brief(kind, entry["envelope"]), "replay_of": replay_of}
+
+
+def _related(platform: Platform, entry: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The events that are connected with one, as the log lists them without their handlers."""
+    return {
+        name: [_listed(platform, {**other, "handlers": []}) if "number" in other else other for other in others]
+        for name, others in connections(platform.store.log, entry).items()
+    }
 
 
 # What was measured, typed or spoken: the part of a record that its type and subject do not tell.

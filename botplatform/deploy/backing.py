@@ -19,11 +19,11 @@ from botplatform.deploy.cloudformation import (
     sub,
 )
 from botplatform.deploy.functions import Function
+from botplatform.deploy.limits import receives
 from botplatform.deploy.permissions import statements
 
 # SQS quotas: the longest a message is kept.
 _TWO_WEEKS = 14 * 86_400
-_TRIES = 5
 # Milliseconds. Slack waits 3 s and is answered after 2.5, Alexa waits 8 s and is answered after 7.
 _SLOW = {"slack": 2000, "alexa": 5500}
 
@@ -111,7 +111,10 @@ def _events_queue(function: Function) -> Data:
         # AWS Lambda Developer Guide, "Using Lambda with Amazon SQS": six times the function's timeout.
         "VisibilityTimeout": 6 * function.timeout,
         "MessageRetentionPeriod": _TWO_WEEKS,
-        "RedrivePolicy": {"deadLetterTargetArn": attribute(DEAD_LETTERS), "maxReceiveCount": _TRIES},
+        "RedrivePolicy": {
+            "deadLetterTargetArn": attribute(DEAD_LETTERS),
+            "maxReceiveCount": receives(function.handlers),
+        },
     }
     return _queue("events", properties)
 

@@ -81,7 +81,7 @@ class _Prepared:
         names += FOR_HOOKS if function.hooks else ()
         for name in names:
             yield self._fetched(name)
-        for distribution in _brought_by(loaded):
+        for distribution in (*_brought_by(loaded), *_mounted_in(loaded)):
             yield self._package(distribution)
 
     def _package(self, distribution: metadata.Distribution) -> Path:
@@ -129,6 +129,15 @@ def _brought_by(plugins: Sequence[Plugin]) -> list[metadata.Distribution]:
     """The installed packages that plugins are in, and those that these need."""
     entries = [entry for plugin in plugins if (entry := _entry(plugin))]
     return list(required([entry.dist for entry in entries if entry.dist], without=("botplatform",)).values())
+
+
+def _mounted_in(plugins: Sequence[Plugin]) -> list[metadata.Distribution]:
+    """The installed packages that mounted apps and skills are made with, and those that these need."""
+    subscriptions = [subscription for plugin in plugins for subscription in plugin.info.subscriptions]
+    packages = {package for subscription in subscriptions for package in subscription.options.get("packages", ())}
+    known = metadata.packages_distributions() if packages else {}
+    mounted = [metadata.distribution(known[package][0]) for package in sorted(packages) if package in known]
+    return list(required(mounted, without=("botplatform",)).values())
 
 
 def _told(info: PluginInfo) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from botplatform.deploy import bundle
+from botplatform.deploy import bundle, limits
 from botplatform.deploy.bundle import Bundle
 from botplatform.deploy.functions import Function, functions
 from botplatform.deploy.osls import Osls
@@ -69,6 +69,10 @@ class Deployment:
         absent = self.stage.absent(sorted(secrets))
         absent += [name for name in sorted(wanted) if not self.stage.settings.get(name)]
         return [f"{name} is not set: {_WITHOUT[name]}" for name in absent if name in _WITHOUT]
+
+    def not_kept(self) -> list[str]:
+        """What AWS does not keep of the limits that handlers declare, a sentence each."""
+        return limits.notes(self.functions)
 
     @cached_property
     def _osls(self) -> Osls:

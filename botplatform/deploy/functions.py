@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from botplatform.deploy import limits
 from botplatform.durations import seconds
 from botplatform.errors import PluginMistake, Rejected
 from botplatform.mistakes import line_of
@@ -36,7 +37,7 @@ _SIZE = (256, 60)
 _SIZE_WHERE_PEOPLE_WAIT = (512, 29)
 # AWS Lambda Developer Guide, "Lambda quotas".
 _MEMORY_LIMITS = (128, 10_240)
-_TIMEOUT_LIMITS = (1, 900)
+_TIMEOUT_LIMITS = (1, limits.LONGEST_TIMEOUT)
 # Lambda and EventBridge Scheduler: 64 characters; this leaves a stage's name as many as people use.
 NAME_LIMIT = 64
 STAGE_LIMIT = 16
@@ -77,10 +78,16 @@ class Function(NamedTuple):
         """The names of the settings it reads, besides those that say what it is."""
         needed = {
             "ALEXA_SKILL_ID": self.name == "alexa",
+            "BOTPLATFORM_CHAIN_LIMIT": "cloudevents" in self.sources,
             "BOTPLATFORM_RECIPIENTS": "text" in self.effects,
             "SLACK_API_URL": "slack" in self.effects,
         }
         return [name for name, is_needed in needed.items() if is_needed]
+
+    @property
+    def shared(self) -> bool:
+        """Whether it belongs to no plugin alone."""
+        return self.name in RESERVED
 
     @property
     def continues(self) -> bool:
@@ -132,7 +139,10 @@ def _function(name: str, plugins: Iterable[Plugin], sources: Collection[str]) ->
         effects=uses | ({"slack"} if name == "slack" else set()),
         keeps=bool(uses) or any(h.keeps_state for h in handlers) or any(_is_posted(s) for s in heard),
         memory=max((_memory(plugin, memory) for plugin in listening), default=memory),
-        timeout=max((_timeout(plugin, timeout) for plugin in listening), default=timeout),
+        timeout=max(
+            (_timeout(plugin, limits.timeout(_handlers([plugin], sources), timeout)) for plugin in listening),
+            default=timeout,
+        ),
         about=_ABOUT.get(name) or "".join(plugin.info.summary for plugin in listening),
     )
 

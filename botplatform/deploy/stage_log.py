@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from botplatform import codec
 from botplatform.deploy.stage import Stage, answered
+from botplatform.deploy.stage_search import fits
 from botplatform.errors import Rejected
+from botplatform.stores.sqlite.search import Search
 from botplatform.tail import Entry
 
 # How far to look back for the latest lines, in seconds: ten minutes, an hour, a day, two weeks.
@@ -17,6 +19,7 @@ _PERIODS = (600, 3600, 86_400, 14 * 86_400)
 _LATE = 30_000
 # CloudWatch Logs User Guide, "Filter pattern syntax": lines that are JSON objects with this name in them.
 _EVENTS = "{ $.botplatform = * }"
+_EVERYTHING = Search()
 
 
 class Line(NamedTuple):
@@ -28,14 +31,16 @@ class Line(NamedTuple):
 
 
 class StageLines:
-    """All that the functions write, as a Tail; with `only_events` the entries of the log of events, each as its line.
+    """All that the functions write, as a Tail; with `only` those entries of the log of events that it holds for.
 
-    `clock` gives the Unix time in seconds.
+    An entry comes as its line. `clock` gives the Unix time in seconds.
     """
 
-    def __init__(self, stage: Stage, only_events: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, stage: Stage, only: Callable[[Entry], bool] | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._stage = stage
-        self._only_events = only_events
+        self._only = only
         self._clock = clock
         self._until = 0
         self._seen: set[Line] = set()
@@ -69,7 +74,7 @@ class StageLines:
 
     def _lines(self, function: str, start: int) -> Iterator[Line]:
         group, logs = f"/aws/lambda/{function}", self._stage.client("logs")
-        about: dict[str, Any] = {"filterPattern": _EVENTS} if self._only_events else {}
+        about: dict[str, Any] = {"filterPattern": _EVENTS} if self._only else {}
         with answered(group):
             try:
                 pages = logs.get_paginator("filter_log_events")
@@ -82,15 +87,16 @@ class StageLines:
         name = function.removeprefix(f"{self._stage.stack}-")
         for event in events:
             text = event["message"].rstrip()
-            if not self._only_events or entry(text):
+            found = entry(text)
+            if not self._only or (found and self._only(found)):
                 yield Line(event["timestamp"], name, text)
 
 
 class StageEvents:
-    """The events in the log of a stage, as a Tail of entries."""
+    """The events in the log of a stage, or those of them that are searched for, as a Tail of entries."""
 
-    def __init__(self, stage: Stage, clock: Callable[[], float] = time.time) -> None:
-        self._lines = StageLines(stage, only_events=True, clock=clock)
+    def __init__(self, stage: Stage, search: Search = _EVERYTHING, clock: Callable[[], float] = time.time) -> None:
+        self._lines = StageLines(stage, lambda found: fits(found, search), clock)
 
     def latest(self, count: int) -> list[Entry]:
         """The latest events."""

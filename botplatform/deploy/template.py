@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botplatform.deploy import backing, triggers
+from botplatform.deploy import backing, limits, triggers
 from botplatform.deploy.cloudformation import DEAD_LETTERS, Data, attribute, literal, ref, role_of
 from botplatform.deploy.functions import SERVICE, Function, functions
 from botplatform.deploy.yaml import dump
@@ -57,6 +57,7 @@ def _params() -> Data:
         "secrets": "ssm",
         "alarm-email": "${env:BOTPLATFORM_ALARM_EMAIL, ''}",
         "ALEXA_SKILL_ID": f"${{env:ALEXA_SKILL_ID, '{NO_SKILL}'}}",
+        "BOTPLATFORM_CHAIN_LIMIT": "${env:BOTPLATFORM_CHAIN_LIMIT, ''}",
         "BOTPLATFORM_RECIPIENTS": "${env:BOTPLATFORM_RECIPIENTS, ''}",
         "SLACK_API_URL": "${env:SLACK_API_URL, ''}",
     }
@@ -103,8 +104,11 @@ def _function(function: Function) -> Data:
         "environment": _environment(function),
         # Of calls that nobody waits for: for so long, and so often, before they become dead letters.
         "maximumEventAge": 21_600,
-        "maximumRetryAttempts": 2,
+        "maximumRetryAttempts": limits.retries(function.handlers),
     }
+    at_a_time = limits.concurrency(function)
+    if at_a_time is not None:
+        described["reservedConcurrency"] = at_a_time
     if function.keeps:
         described["destinations"] = {"onFailure": {"type": "sqs", "arn": attribute(DEAD_LETTERS)}}
     events = triggers.framework_events(function)

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from botplatform import codec
-from botplatform.effect import Effect, Host
+from botplatform.effect import Effect, Host, Publication
 from botplatform.errors import Retry
 
 
 def effect(host: Host | None) -> Effect:
-    """The effect `publish`: arguments `topic`, `payload` (text) or `payload_base64` (bytes), `qos`, `retain`."""
+    """The effect `publish`: arguments `topic`, `payload` or, of bytes, `payload_base64`, `qos`, `retain`, `chain`."""
 
     def perform(arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        del key  # MQTT has no place for it: a broker that got the same message twice cannot tell
         if host is None:
             raise Retry("no host to publish through")
         payload = payload_of(arguments)
-        host.publish(arguments["topic"], payload, arguments["qos"], arguments["retain"])
+        how = (arguments["qos"], arguments["retain"], key, arguments.get("chain", ""))
+        host.publish(Publication(arguments["topic"], payload, *how))
         return {"bytes": len(payload)}
 
     return Effect("publish", perform, "MQTT")

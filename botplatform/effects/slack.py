@@ -69,7 +69,9 @@ def _respond(arguments: Mapping[str, Any], trusted: str, timeout: int) -> Mappin
 
 
 def _by_cause(status: int, headers: Mapping[str, Any], reason: Any) -> Retry | Rejected:
-    """Too many requests and faults of the service pass; everything else is ours to mend."""
+    """Too many requests, faults of the service and answers of others pass; everything else is ours to mend."""
+    if status == 200 and not str(reason).isidentifier():
+        return Retry(f"Slack: {reason}")  # no error of Slack's has blanks: a network that wants a login answered
     if status == 429:
         return Retry("Slack: too many requests", after=float(headers.get("Retry-After", 1)))
     if status >= 500 or reason in ("ratelimited", "service_unavailable", "internal_error", "fatal_error"):

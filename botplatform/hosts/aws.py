@@ -8,6 +8,7 @@ from typing import Any
 
 from botplatform import codec
 from botplatform.aws import client, lazily, passes
+from botplatform.effect import Publication
 from botplatform.errors import Rejected, Retry
 from botplatform.event import Event
 from botplatform.hosts.records import StoredFile
@@ -33,11 +34,13 @@ class AwsHost:
         self._sqs = lazily(lambda: client("sqs", settings))
         self._s3 = lazily(lambda: client("s3", settings))
 
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    def publish(self, message: Publication) -> None:
         """Publish to MQTT, at QoS 1 at most; raises Retry, or Rejected for what AWS IoT Core does not take."""
+        topic, payload = message.topic, message.payload
         if len(payload) > PUBLISH_LIMIT:
             raise Rejected(f"{len(payload)} bytes for {topic}: AWS IoT Core takes {PUBLISH_LIMIT} at most")
-        _call("AWS IoT Core", lambda: self._iot().publish(topic=topic, qos=min(qos, 1), retain=retain, payload=payload))
+        how = {"qos": min(message.qos, 1), "retain": message.retain}
+        _call("AWS IoT Core", lambda: self._iot().publish(topic=topic, payload=payload, **how))
 
     def accept(self, event: Event) -> None:
         """Put an event on the bus, whose rules bring it to whoever listens; raises Retry or Rejected."""
@@ -56,8 +59,18 @@ class AwsHost:
             raise Retry(f"EventBridge: {failed.get('ErrorCode')}: {failed.get('ErrorMessage')}")
 
     def bury(self, event: Event, handler: str, reason: str) -> None:
-        """Keep an event a handler gave up on, as a dead letter; returns once it is durable. Raises Retry."""
-        self._send({"event": codec.decode(event.to_json()), "handler": handler, "reason": reason})
+        """Keep an event a handler gave up on, as a dead letter; returns once it is durable. Raises Retry.
+
+        Of one that is too large for the queue, the letter has the `attributes` without the data: it cannot be tried
+        again, and says so.
+        """
+        about = {"handler": handler, "reason": reason}
+        try:
+            self._put({"event": codec.decode(event.to_json()), **about})
+        except Rejected as refused:
+            lost = f"{reason}; its data of {len(event.data_json)} bytes is not kept: {refused}"
+            shorn = event.replace(data=None, datacontenttype=None).to_dict()
+            self._send({"attributes": shorn, **about, "reason": lost})
 
     def bury_bytes(self, body: bytes, reason: str) -> None:
         """Keep a record that is no event, as a dead letter; returns once it is durable. Raises Retry."""
@@ -74,14 +87,17 @@ class AwsHost:
         return bool(self._settings.get("BOTPLATFORM_DEAD_LETTERS"))
 
     def _send(self, letter: Mapping[str, Any]) -> None:
+        try:
+            self._put(letter)
+        except Rejected as refused:
+            raise Retry(str(refused)) from refused  # whoever sent it still has it
+
+    def _put(self, letter: Mapping[str, Any]) -> None:
         if not self.buries:
             raise Retry("there is no queue for dead letters: BOTPLATFORM_DEAD_LETTERS is not set")
         queue = self._settings["BOTPLATFORM_DEAD_LETTERS"]
         body = codec.encode({"botplatform": 1, **letter, "time": self._clock()}).decode()
-        try:
-            _call("SQS", lambda: self._sqs().send_message(QueueUrl=queue, MessageBody=body, **_order(queue, body)))
-        except Rejected as refused:
-            raise Retry(str(refused)) from refused  # whoever sent it still has it
+        _call("SQS", lambda: self._sqs().send_message(QueueUrl=queue, MessageBody=body, **_order(queue, body)))
 
 
 def _order(queue: str, body: str) -> dict[str, str]:

@@ -37,6 +37,7 @@ class Clock:
         self._interval = interval
         self._stopping = threading.Event()
         self._position: dict[str, datetime] = {}
+        self._watched: dict[str, tuple[datetime, datetime]] = {}
         self._last_hour = datetime.fromtimestamp(0, UTC)
         self._thread = threading.Thread(target=self._loop, name="clock", daemon=True)
 
@@ -75,10 +76,11 @@ class Clock:
         name, schedule = subscription.options["name"], subscription.options["schedule"]
         # With other times it is another schedule, which has missed nothing yet.
         key = f"{name} {schedule.text} {schedule.timezone}"
+        since = self._watched_since(key, now)
         due = _due(schedule, self._last(key, now), now)
         if not due:
             return
-        missed = [tick for tick in due if (now - tick).total_seconds() > GRACE]
+        missed = [tick for tick in due if (since - tick).total_seconds() > GRACE]
         late = len(missed)
         kept = {"skip": [], "last": missed[-1:], "all": missed}[subscription.options["missed"]]
         if late > len(kept):
@@ -87,6 +89,14 @@ class Clock:
         for tick in [*kept, *due[late:]]:
             self._intake.submit(to_event(name, tick), durable=True)
         self._keep(key, due[-1])
+
+    def _watched_since(self, key: str, now: datetime) -> datetime:
+        """When the looks at a schedule began that had no gap: what was due since then is late for want of room only."""
+        began, last = self._watched.get(key, (now, now))
+        if abs((now - last).total_seconds()) > GRACE:
+            began = now
+        self._watched[key] = began, now
+        return began
 
     def _last(self, key: str, now: datetime) -> datetime:
         """The last instant up to which this schedule was seen to; a new one begins now."""

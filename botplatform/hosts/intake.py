@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 from botplatform.engine import Engine
 from botplatform.event import Event
 from botplatform.router import Router
 from botplatform.store import StateKey, Value, Write
+
+NOTHING: Final[Mapping[StateKey, Write]] = MappingProxyType({})
 
 
 class Notes(Protocol):
@@ -43,13 +46,14 @@ class Intake(Protocol):
         self,
         event: Event,
         on_settled: Callable[[], None] | None = None,
-        also: Mapping[StateKey, Write] | None = None,
+        also: Mapping[StateKey, Write] = NOTHING,
         durable: bool = False,
     ) -> object:
         """Hand an event to its handlers and return at once.
 
         `on_settled` is called, from any thread, when the event is durable; `also` are writes for the same commit.
         With `durable`, it is durable by the time this returns.
+        Raises Retry when it cannot be taken in now: nothing of it was, and whoever has it is to come again with it.
         """
 
     def count(self, what: str, times: int = 1) -> None:

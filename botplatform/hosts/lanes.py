@@ -9,7 +9,7 @@ import queue
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,17 +18,26 @@ logger = logging.getLogger(__name__)
 
 
 def backoff(attempts: int) -> float:
-    """Seconds to wait before the next attempt: doubling from 1 s to 5 min, with full jitter above half."""
-    longest = min(300.0, 2.0 ** (attempts - 1))
-    return random.uniform(longest / 2, longest)
+    """Seconds to wait before the next attempt: at random up to a longest that doubles from 1 s to 5 min, never 0."""
+    return min(300.0, 2.0 ** min(attempts - 1, 10)) * (1 - random.random())
 
 
 class Job(Protocol):
     """Something to run in its lane."""
 
     lane: Hashable
-    deadline: float
-    """Seconds it may run before it is abandoned."""
+
+    @property
+    def kind(self) -> Hashable:
+        """What shares its `concurrency`; the jobs of one lane are of one kind."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many jobs of its kind run at a time, in all lanes together; one that was given up does not count."""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds it may run before it is abandoned."""
 
     def run(self) -> float | None:
         """Run; None when finished, or the seconds after which to run again (the lane waits meanwhile)."""
@@ -65,6 +74,8 @@ class Lanes:
         self._lock = threading.Condition()
         self._lanes: dict[Hashable, _Lane] = {}
         self._ready: queue.SimpleQueue[Hashable] = queue.SimpleQueue()
+        self._admitted: Counter[Hashable] = Counter()  # by kind: those that run, and those next in the queue
+        self._held: dict[Hashable, deque[Hashable]] = defaultdict(deque)  # by kind: lanes whose turn comes later
         self._timers: list[tuple[float, int, Hashable]] = []
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
@@ -129,6 +140,9 @@ class Lanes:
     def _finish(self, key: Hashable, again: float | None) -> None:
         with self._lock:
             lane = self._lanes[key]
+            kind = lane.jobs[0].kind
+            self._admitted[kind] -= 1
+            self._fill(kind)
             if again is None:
                 lane.jobs.popleft()
             if not lane.jobs:
@@ -142,10 +156,22 @@ class Lanes:
     def _continue(self, key: Hashable, lane: _Lane, delay: float) -> None:
         lane.waits = delay > 0
         if not lane.waits:
-            self._ready.put(key)
+            self._admit(key)
             return
         heapq.heappush(self._timers, (time.monotonic() + delay, next(self._numbers), key))
         self._lock.notify_all()
+
+    def _admit(self, key: Hashable) -> None:
+        """Let the first job of a lane run, or hold its lane, and no thread, until fewer of its kind do."""
+        kind = self._lanes[key].jobs[0].kind
+        self._held[kind].append(key)
+        self._fill(kind)
+
+    def _fill(self, kind: Hashable) -> None:
+        held = self._held[kind]
+        while held and self._admitted[kind] < self._lanes[held[0]].jobs[0].concurrency:
+            self._admitted[kind] += 1
+            self._ready.put(held.popleft())
 
     def _watch(self) -> None:
         """Wake lanes whose time has come, and abandon what runs too long."""
@@ -155,7 +181,7 @@ class Lanes:
                 while self._timers and self._timers[0][0] <= now:
                     key = heapq.heappop(self._timers)[2]
                     self._lanes[key].waits = False
-                    self._ready.put(key)
+                    self._admit(key)
                 late = [r for r in self._running.values() if r.overdue <= now and not r.abandoned]
                 for running in late:
                     running.abandoned = True

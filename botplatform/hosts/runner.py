@@ -14,14 +14,18 @@ from botplatform.effect import Effect, perform
 from botplatform.engine import Engine, Failed
 from botplatform.errors import Rejected, Retry, StateUnavailable
 from botplatform.event import Event
+from botplatform.hosts.aside import Aside
 from botplatform.reply import Reply
 from botplatform.router import Match, Router
 from botplatform.source import masked
-from botplatform.store import Abandoned, Outcome, PendingEffect, Run, StateKey, Write
+from botplatform.state import told
+from botplatform.store import Abandoned, Committed, PendingEffect, Run, StateKey, Write
 from botplatform.values import NamedTuple
 
 # After so many tries an effect is given up: with the sweep's backoff that is most of a day.
 EFFECT_ATTEMPTS = 10
+# Seconds in which the outside has to take an effect.
+EFFECT_DEADLINE = 30.0
 # Of the entries of the log, so that what reads them later knows them.
 VERSION = 1
 APOLOGY = Reply("Sorry, that went wrong. It is in the log.")
@@ -64,7 +68,8 @@ class Handled(NamedTuple):
         return [result for result in self.results if result.status == "waiting"]
 
 
-def _ignore(reply: Reply | None) -> None:
+def ignore(reply: Reply | None) -> None:
+    """Hear of a reply, and do nothing with it."""
     del reply
 
 
@@ -72,8 +77,9 @@ class Runner:
     """Runs events through their handlers, on the thread that calls; safe to use from any thread.
 
     A host gives each event its id (`identified`), runs the handlers it concerns (`run`), and has it logged (`finish`).
-    `effects` are those it can perform, by name. `bury(event, handler, reason)` keeps a dead letter, and returns once it
-    is durable. `log` takes the entry of each event, as the tools show it: JSON values, secrets masked.
+    `effects` are those it can perform, by name, each within `effect_deadline` seconds. `bury(event, handler, reason)`
+    keeps a dead letter, and returns once it is durable. `log` takes the entry of each event, as the tools show it: JSON
+    values, secrets masked.
     """
 
     def __init__(
@@ -83,10 +89,12 @@ class Runner:
         effects: Mapping[str, Effect],
         bury: Callable[[Event, str, str], None],
         log: Callable[[Entry], None],
+        effect_deadline: float = EFFECT_DEADLINE,
     ) -> None:
         self.engine = engine
         self.router = router
         self.effects = effects
+        self._effect_deadline = effect_deadline
         self._bury = bury
         self._log = log
 
@@ -101,7 +109,7 @@ class Runner:
         match: Match,
         run: Run,
         also: Mapping[StateKey, Write] = MappingProxyType({}),
-        on_commit: Callable[[Reply | None], None] = _ignore,
+        on_commit: Callable[[Reply | None], None] = ignore,
     ) -> Result:
         """Give an event to one of its handlers; `also` are further writes for its commit.
 
@@ -116,13 +124,17 @@ class Runner:
         except StateUnavailable as error:
             return _unfinished(name, "waiting", str(error))
         except Failed as failed:
-            return self._failed(event, name, failed, run)
+            return self._failed(event, match, failed, run)
         outcome = committed.outcome
         reply = Reply.from_dict(outcome.reply) if outcome.reply else None
         on_commit(reply)
         effects = self.perform(committed.effects, run)
-        entry = _outcome_entry(name, outcome, self.engine.clock(), effects)
+        entry = _outcome_entry(name, committed, self.engine.clock(), effects)
         return Result(name, "done", reply, again=outcome.duplicate, entry=entry)
+
+    def overdue(self, event: Event, match: Match, run: Run, deadline: float) -> Result:
+        """What becomes of a run that was abandoned, for it took longer than `deadline` seconds: it has failed."""
+        return self._failed(event, match, Failed(f"it ran for more than {deadline:g} s"), run)
 
     def give_up(self, event: Event, handler: str, reason: str) -> Result:
         """Keep what a handler could not do as a dead letter; it goes on waiting while that cannot be kept."""
@@ -157,10 +169,12 @@ class Runner:
         """Perform what is pending in the store, left by a process that died or by a destination that was away."""
         return self.perform(self.engine.store.pending())
 
-    def _failed(self, event: Event, name: str, failed: Failed, run: Run) -> Result:
+    def _failed(self, event: Event, match: Match, failed: Failed, run: Run) -> Result:
         """Where nobody waits it may be tried again; who waits is told at once, and the event kept as a dead letter."""
-        if run.answered and not failed.final:
-            return _unfinished(name, "waiting", failed.reason, failed.after)
+        name, retries = match.handler.name, match.handler.limits.retries
+        exhausted = retries is not None and run.attempt > retries
+        if run.answered and not failed.final and not exhausted:
+            return _unfinished(name, "waiting", failed.reason, failed.after, failed.asked)
         result = self.give_up(event, name, failed.reason)
         return result._replace(reply=None if run.answered or result.status != "dead" else APOLOGY)
 
@@ -170,18 +184,29 @@ class Runner:
             return _effect_entry(effect, "pending", {"reason": "left to another run"})
         if destination in held:
             return _effect_entry(effect, "pending", {"reason": "waits behind an earlier one"})
-        try:
-            result = perform(self.effects, effect)
-        except (Retry, Rejected) as failed:
-            reason, given_up = str(failed), isinstance(failed, Rejected) or effect.attempts + 1 >= EFFECT_ATTEMPTS
+        result = self._taken(effect)
+        if isinstance(result, Retry | Rejected):
+            reason, given_up = str(result), isinstance(result, Rejected) or effect.attempts + 1 >= EFFECT_ATTEMPTS
             if not given_up:
                 held.add(destination)
-            status, result = "given up" if given_up else "pending", {"reason": reason}
             self._note(lambda: store.postponed(effect, reason, given_up))
-        else:
-            status = "performed"
-            self._note(lambda: store.performed(effect, result))
-        return _effect_entry(effect, status, result)
+            return _effect_entry(effect, "given up" if given_up else "pending", {"reason": reason})
+        self._note(lambda: store.performed(effect, result))
+        return _effect_entry(effect, "performed", result)
+
+    def _taken(self, effect: PendingEffect) -> Mapping[str, Any] | Retry | Rejected:
+        """What came of an effect; whether one that hangs happened is not known, so it is tried again."""
+
+        def taken() -> Mapping[str, Any] | Retry | Rejected:
+            try:
+                return perform(self.effects, effect)
+            except (Retry, Rejected) as failed:
+                return failed
+
+        try:
+            return Aside(taken, f"effect {effect.key}").result(self._effect_deadline)
+        except TimeoutError:
+            return Retry(f"no answer in {self._effect_deadline:g} s")
 
     def _note(self, note: Callable[[], None]) -> None:
         """Write down what came of an effect; while the state cannot be written, the sweep does it over."""
@@ -203,12 +228,14 @@ class Runner:
         )
 
 
-def _unfinished(handler: str, status: Status, reason: str, after: float | None = None) -> Result:
-    entry = {"handler": handler, "status": status, "reason": reason}
+def _unfinished(handler: str, status: Status, reason: str, after: float | None = None, asked: bool = False) -> Result:
+    """`asked` is in the entry where it is no failure: the handler wanted it."""
+    entry = {"handler": handler, "status": status, "reason": reason, **({"asked": True} if asked else {})}
     return Result(handler, status, reason=reason, after=after, entry=entry)
 
 
-def _outcome_entry(handler: str, outcome: Outcome, now: float, effects: Sequence[Entry]) -> Entry:
+def _outcome_entry(handler: str, committed: Committed, now: float, effects: Sequence[Entry]) -> Entry:
+    outcome = committed.outcome
     return {
         "handler": handler,
         "status": "done",
@@ -219,6 +246,7 @@ def _outcome_entry(handler: str, outcome: Outcome, now: float, effects: Sequence
         "reply": outcome.reply,
         "suppressed": list(outcome.suppressed),
         "effects": list(effects),
+        "changes": [told(change) for change in committed.changes if not change.key.plugin.startswith("@")],
     }
 
 

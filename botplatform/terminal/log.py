@@ -14,25 +14,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from botplatform.errors import StateUnavailable
-from botplatform.tail import Entry, LocalEvents, LocalLines, Tail
-from botplatform.terminal.text import cut
+from botplatform.tail import Entry, LocalLines, Tail
+from botplatform.terminal.text import cut, spent
 
 if TYPE_CHECKING:
     from botplatform.deploy.stage_log import Line
+    from botplatform.stores.sqlite.log import Log
 
 T = TypeVar("T")
 
 
 @contextmanager
-def local_events(state: Path) -> Iterator[Tail[Entry]]:
-    """The events of the platform whose state is in a folder; raises StateUnavailable when none ever ran on it."""
-    from botplatform.stores.sqlite.log import reading
+def local_log(state: Path) -> Iterator[Log]:
+    """The log of the platform whose state is in a folder; raises StateUnavailable when none ever ran on it."""
+    from botplatform.stores.sqlite.reading import reading
 
     database = state / "state.db"
     if not database.exists():
         raise _nothing_yet(state)
-    with reading(database) as log:
-        yield LocalEvents(log)
+    with reading(database) as found:
+        yield found.log
 
 
 @contextmanager
@@ -88,7 +89,8 @@ def event_told(entry: Entry) -> str:
     became = handled or f"{entry['verdict']}: {entry['reason']}"
     deliveries = entry.get("deliveries", 1)
     again = f" (delivered {deliveries} times)" if deliveries > 1 else ""
-    return f"{cut(what, 44)} {became}{again}"
+    replay = f" (replay of {entry['replay_of']})" if entry.get("replay_of") else ""
+    return f"{cut(what, 44)} {became}{again}{replay}"
 
 
 def _became(handler: Mapping[str, Any]) -> str:
@@ -96,12 +98,17 @@ def _became(handler: Mapping[str, Any]) -> str:
     if handler["status"] != "done":
         after = f" after {handler['attempts']}" if "attempts" in handler else ""
         return f"{name} {handler['status']}{after}: {handler['reason']}"
-    told = [f"{name} had done it" if handler.get("again") else f"{name} in {handler['took'] * 1000:.1f} ms"]
+    told = [f"{name} had done it" if handler.get("again") else f"{name} in {spent(handler['took'])}{_tries(handler)}"]
     if handler["reply"]:
         told.append(f"said {handler['reply'].get('text', '')!r}")
     told += [_effect_told(effect) for effect in handler["effects"]]
     told += [f"suppressed {reason}" for reason in handler["suppressed"]]
     return ", ".join(told)
+
+
+def _tries(handler: Mapping[str, Any]) -> str:
+    attempts = handler.get("attempts", 1)
+    return f" at attempt {attempts}" if attempts > 1 else ""
 
 
 def _effect_told(effect: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -22,6 +22,10 @@ ARGUMENTS = [
     # What an attacker's name server would say: the name is theirs, the address is ours.
     "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 ]
+
+
+# A name that does something where it is taken for HTML.
+HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
 
 
 @contextmanager
@@ -36,6 +40,35 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, url: str) -> Iterator[Page]:
+    """A console in a window; a mistake in its script, or something its policy forbids, fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
+    page.goto(url)
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def _is_wrong(message: ConsoleMessage) -> bool:
+    """An error, but not that a request was refused, which chromium reports as one."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource: the server responded")
+
+
+def row(page: Page, number: int) -> Locator:
+    """An event in the list."""
+    return page.locator(f"#events li[data-key='{number}']")
+
+
+def letter(page: Page, number: int) -> Locator:
+    """A dead letter in the list."""
+    return page.locator(f"#dead-letters li[data-key='{number}']")
 
 
 @contextmanager

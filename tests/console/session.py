@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from botplatform.effect import Publication
 from botplatform.hosts.local.platform import Platform
 from tests.hosts.local.running import Answer, log
 from tests.mosquitto import eventually
@@ -49,7 +50,41 @@ def beep(arguments, key):
 def effects(settings, host):
     return [Effect("pager", beep, "pagers")]
 '''
-PLUGINS = {**SHIPPED, "moody": MOODY, "mistaken": '"""Has a slip of the pen."""\nfrom botplatform import mqqt\n'}
+PICKY = '''
+"""Wants a number from every gauge, and keeps what each said."""
+from botplatform import Context, Event, Rejected, mqtt
+
+USES = ["text"]
+
+@mqtt.topic("gauges/{name}")
+def take(event: Event, ctx: Context) -> None:
+    if not isinstance(event.data.get("bar"), (int, float)):
+        raise Rejected(f"bar is no number: {event.data.get('bar')!r}")
+    ctx.state[ctx.params["name"]] = event.data
+    ctx.text("owner", f"{ctx.params['name']} says {event.data['bar']}")
+'''
+DOORS = '''
+"""Counts the doors that were opened, and has somebody greeted for each."""
+from botplatform import Context, Event, cloudevents, mqtt
+
+USES = ["emit"]
+
+@mqtt.topic("doors/{door}/opened")
+def count(event: Event, ctx: Context) -> None:
+    ctx.state.add("opened", 1)
+    ctx.emit(Event(type="com.example.door.opened", subject=ctx.params["door"], data={"door": ctx.params["door"]}))
+
+@cloudevents.event("com.example.door.opened")
+def greet(event: Event) -> str:
+    return f"welcome at the {event.subject}"
+'''
+PLUGINS = {
+    **SHIPPED,
+    "moody": MOODY,
+    "picky": PICKY,
+    "doors": DOORS,
+    "mistaken": '"""Has a slip of the pen."""\nfrom botplatform import mqqt\n',
+}
 
 
 class Session:
@@ -84,11 +119,20 @@ class Session:
     def happen(self, topic: str, payload: str, done: Callable[[dict[str, Any]], object] | None = None) -> int:
         """Publish as a device, and return the number of the event once it is logged and `done` holds."""
         before = len(log(self.platform))
-        self.platform.publish(topic, payload.encode(), 1, False)
+        self.platform.publish(Publication(topic, payload.encode()))
         eventually(lambda: len(log(self.platform)) > before)
         number = int(log(self.platform)[-1]["number"])
         eventually(lambda: (done or (lambda _: True))(self.details(number)) and not self.platform.busy())
         return number
+
+    def dead_letter(self, topic: str, payload: str) -> int:
+        """Publish what its handler gives up on, and return the number of the dead letter."""
+        number = self.happen(topic, payload, done=lambda event: [h for h in event["handlers"] if h["status"] == "dead"])
+        return int(self.details(number)["handlers"][0]["dead_letter"])
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """What the console lists as given up."""
+        return list(self.get("/console/api/dead-letters").json["dead_letters"])
 
     def details(self, number: int) -> dict[str, Any]:
         """One event, whole."""

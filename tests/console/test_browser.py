@@ -4,49 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.console.browser import chromium, other_site
+from tests.console.browser import HOSTILE, other_site, row
 from tests.console.session import Session
 from tests.hosts.local.running import from_slack, log, request, running
 from tests.mosquitto import eventually
-
-HOSTILE = "<img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, console: Session) -> Iterator[Page]:
-    """The console in a window; a mistake in its script, or something its policy forbids, fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
-    page.goto(f"{console.platform.url}/console/")
-    yield page
-    context.close()
-    assert wrong == []
-
-
-def _is_wrong(message: ConsoleMessage) -> bool:
-    """An error, but not that a request was refused, which chromium reports as one."""
-    return message.type == "error" and not message.text.startswith("Failed to load resource: the server responded")
-
-
-def row(page: Page, number: int) -> Locator:
-    """An event in the list."""
-    return page.locator(f"#events li[data-key='{number}']")
 
 
 def test_an_event_appears_by_itself_with_what_became_of_it(console: Session, page: Page) -> None:
@@ -231,16 +198,27 @@ def test_tabs_can_be_reached_with_the_keyboard(page: Page) -> None:
 
 
 def test_every_control_has_a_name(page: Page) -> None:
-    for control in page.locator("button, input, select").all():
+    for control in page.locator("button, input, select, textarea").all():
         name = control.evaluate("e => e.ariaLabel || e.labels?.[0]?.innerText || e.textContent.trim()")
         assert name, control.evaluate("e => e.outerHTML")
 
 
-@pytest.mark.parametrize("width", [390, 800, 1000, 1280, 1920])
+@pytest.mark.parametrize("width", [375, 800, 1000, 1200, 1280, 1920])
 def test_the_page_is_never_wider_than_the_window(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     expect(page.locator("#events li").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("place", ["#event-1", "#dead-letters", "#?subject=nothing"])
+@pytest.mark.parametrize("width", [375, 1200])
+def test_no_part_has_to_be_scrolled_sideways(console: Session, page: Page, width: int, place: str) -> None:
+    console.dead_letter(f"gauges/{'w' * 300}", json.dumps({"bar": "W" * 300}))
+    page.set_viewport_size({"width": width, "height": 812})
+    page.goto(f"{console.platform.url}/console/{place}")
+    expect(page.locator("#tab-dead-letters")).not_to_have_attribute("data-count", "")
+    wide = "[...document.querySelectorAll('.scroll, form, dialog')].filter((e) => e.scrollWidth > e.clientWidth)"
+    assert page.evaluate(f"{wide}.map((e) => e.outerHTML.slice(0, 200))") == []
 
 
 def test_a_phone_shows_one_part_at_a_time(page: Page) -> None:
@@ -291,6 +269,7 @@ def test_a_platform_that_is_gone_is_missed_and_found_again(browser: Browser, tmp
     expect(page.get_by_role("alert")).to_contain_text("The platform is gone", timeout=20_000)
     with running(tmp_path, {}, BOTPLATFORM_PORT=str(port)):
         expect(page.get_by_role("alert")).to_be_hidden(timeout=20_000)
+        expect(page.locator("#status")).to_contain_text("MQTT", timeout=20_000)
         page.get_by_label("Command, or words to the bot").fill("/temp")
         page.get_by_label("Command, or words to the bot").press("Enter")
         expect(page.locator("#speak-slack .reply")).to_contain_text("I do not know `/temp`.")

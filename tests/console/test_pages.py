@@ -306,7 +306,9 @@ def test_what_is_too_large_is_refused(console: Session) -> None:
         ({"Content_Type": "application/x-www-form-urlencoded"}, 415, "application/json"),
     ],
 )
-@pytest.mark.parametrize("box", ["slack", "alexa", "mqtt"])
+@pytest.mark.parametrize(
+    "box", ["slack", "alexa", "mqtt", "dead-letters/drop", "dead-letters/1/edit", "replay", "backup"]
+)
 def test_nobody_but_our_own_page_can_speak(
     console: Session, box: str, headers: dict[str, str], status: int, reason: str
 ) -> None:

@@ -237,6 +237,52 @@ def test_a_package_that_is_not_really_here_is_refused(build: Build, installed: P
         build(Plugins([], entry_points=True))
 
 
+# Apps and skills that were there before.
+
+BOLT = '''
+    """A Bolt app that was there before."""
+
+    from slack_bolt import App
+
+    from botplatform import mqtt, slack
+
+
+    class Ours(App):
+        pass
+
+
+    slack.mount(Ours(signing_secret="not-a-real-secret", token="xoxb-not-real", token_verification_enabled=False))
+
+
+    @mqtt.topic("meters/{meter}")
+    def note(event):
+        print("noted", event.data["value"])
+'''
+SKILL = '''
+    """A skill that was there before."""
+
+    from ask_sdk_core.skill_builder import SkillBuilder
+
+    from botplatform import alexa
+
+    alexa.mount(SkillBuilder())
+'''
+
+
+def test_a_mounted_app_comes_with_what_it_is_made_with(build: Build, tmp_path: Path) -> None:
+    made = build(load(tmp_path / "plugins", bolt=BOLT, poster=POSTING))
+    for name in ("slack", "bolt"):
+        assert {"slack_bolt", "slack_sdk"} <= tops(made[name])
+    assert "slack_bolt" not in tops(made["poster"])
+    said = handled(made["bolt"], tmp_path / "alone", READING, BOTPLATFORM_LOAD="bolt", BOTPLATFORM_SOURCES="mqtt")
+    assert said.startswith("noted 7\n")
+
+
+def test_so_does_a_mounted_skill(build: Build, tmp_path: Path) -> None:
+    made = build(load(tmp_path / "plugins", skill=SKILL))
+    assert {"ask_sdk_core", "ask_sdk_model", "ask_sdk_runtime", "dateutil", "requests"} <= tops(made["alexa"])
+
+
 # Packages.
 
 

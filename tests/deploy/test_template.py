@@ -61,6 +61,7 @@ def test_a_function_knows_from_its_environment_what_it_is(template):
         "BOTPLATFORM_DEAD_LETTERS": {"Ref": "DeadLetters"},
         "BOTPLATFORM_EFFECTS": "emit,text",
         "BOTPLATFORM_BUS": {"Ref": "Bus"},
+        "BOTPLATFORM_CHAIN_LIMIT": "${param:BOTPLATFORM_CHAIN_LIMIT}",
         "BOTPLATFORM_RECIPIENTS": "${param:BOTPLATFORM_RECIPIENTS}",
     }
 

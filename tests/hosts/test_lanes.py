@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator
 
 import pytest
@@ -19,10 +19,19 @@ class Do:
     """A job that does what it is told, and remembers what it was told of itself."""
 
     def __init__(
-        self, act: Act = lambda: None, lane: Hashable = "a", *, deadline: float = PATIENCE, abandon: Act = lambda: None
+        self,
+        act: Act = lambda: None,
+        lane: Hashable = "a",
+        *,
+        deadline: float = PATIENCE,
+        abandon: Act = lambda: None,
+        kind: str = "any",
+        concurrency: int = 100,
     ) -> None:
         self.act = act
         self.lane = lane
+        self.kind = kind
+        self.concurrency = concurrency
         self.deadline = deadline
         self.runs = 0
         self.on_abandon = abandon
@@ -220,9 +229,80 @@ def test_stopping_says_when_something_still_runs(single: Lanes, blocked: Blocked
     assert not single.stop(0.01)
 
 
-@pytest.mark.parametrize(("attempts", "longest"), [(1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (1000, 300)])
-def test_the_pause_between_attempts_doubles_up_to_five_minutes(attempts: int, longest: float) -> None:
-    pauses = [backoff(attempts) for _ in range(100)]
+def test_as_many_jobs_of_a_kind_run_at_a_time_as_it_may_and_the_rest_holds_up_no_thread(
+    lanes: Lanes, blocked: Blocked
+) -> None:
+    few = [Do(blocked, lane, kind="slow", concurrency=3) for lane in range(100)]
+    others = [Do(lane=("quick", lane), kind="quick", concurrency=2) for lane in range(100)]
+    for job in (*few, *others):
+        lanes.submit(job)
 
-    assert all(longest / 2 <= pause <= longest for pause in pauses)
-    assert len(set(pauses)) > 90
+    eventually(lambda: all(job.runs for job in others))
+    assert sum(job.runs for job in few) == 3
+    blocked.released.set()
+    eventually(lambda: all(job.runs for job in few))
+
+
+def test_no_more_of_a_kind_ever_run_at_a_time_under_load(lanes: Lanes) -> None:
+    running, most, lock = [0], [0], threading.Lock()
+
+    def act() -> float | None:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        threading.Event().wait(0.0005)
+        with lock:
+            running[0] -= 1
+        return None
+
+    jobs = [Do(act, number % 60, kind="limited", concurrency=4) for number in range(600)]
+    for job in jobs:
+        lanes.submit(job)
+    eventually(lambda: all(job.runs for job in jobs))
+
+    assert most == [4]
+
+
+def test_a_job_that_waits_to_be_run_again_leaves_its_place_to_others_of_its_kind(lanes: Lanes) -> None:
+    patient = Do(lambda: 3600.0, kind="one", concurrency=1)
+    other = Do(lane="b", kind="one", concurrency=1)
+    lanes.submit(patient)
+    lanes.submit(other)
+
+    eventually(lambda: other.runs)
+    assert patient.runs == 1
+
+
+def test_a_job_that_was_given_up_leaves_its_place_to_others_of_its_kind(lanes: Lanes, blocked: Blocked) -> None:
+    hung = Do(blocked, deadline=0.05, kind="one", concurrency=1)
+    other = Do(lane="b", kind="one", concurrency=1)
+    lanes.submit(hung)
+    lanes.submit(other)
+
+    eventually(lambda: other.runs)
+    assert hung.told == ["abandon"]
+
+
+def test_a_kind_that_may_do_more_than_before_does(lanes: Lanes, blocked: Blocked) -> None:
+    first = Do(lane="first", kind="one", concurrency=1)
+    jobs = [Do(blocked, lane, kind="one", concurrency=1) for lane in range(5)]
+    first.act = lambda: None if jobs[0].runs else 0.001
+    for job in (*jobs, first):
+        lanes.submit(job)
+    assert blocked.begun.wait(PATIENCE)
+    for job in (*jobs, first):
+        job.concurrency = 5
+
+    lanes.submit(Do(lane="another", kind="one", concurrency=5))
+    eventually(lambda: sum(job.runs for job in jobs) == 5)
+
+
+@pytest.mark.parametrize(("attempts", "longest"), [(1, 1), (2, 2), (5, 16), (9, 256), (10, 300), (1000, 300)])
+def test_the_pause_between_attempts_is_anything_up_to_a_longest_that_doubles_to_five_minutes(
+    attempts: int, longest: float
+) -> None:
+    pauses = [backoff(attempts) for _ in range(1000)]
+
+    assert all(0 < pause <= longest for pause in pauses)
+    tenths = Counter(int(10 * pause / longest) for pause in pauses)
+    assert all(40 < tenths[tenth] < 200 for tenth in range(10))  # each has 100, give or take 6 standard deviations

@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from botplatform.aws import client
 from botplatform.store import Store
 from botplatform.stores.dynamodb import DynamoStore, create_table
+from botplatform.stores.memory import MemoryStore
 from botplatform.stores.sqlite import SqliteStore
 
 _tables = map("table-{}".format, count())
@@ -70,7 +71,11 @@ def open_sqlite(request: pytest.FixtureRequest, clock: Clock) -> Store:
     return SqliteStore(request.getfixturevalue("tmp_path") / "state.db", clock, synchronous="OFF")
 
 
-@pytest.fixture(params=[open_sqlite, open_dynamodb], ids=["sqlite", "dynamodb"])
+def open_memory(request: pytest.FixtureRequest, clock: Clock) -> Store:  # noqa: ARG001
+    return MemoryStore(clock)
+
+
+@pytest.fixture(params=[open_sqlite, open_dynamodb, open_memory], ids=["sqlite", "dynamodb", "memory"])
 def store(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Store]:
     store: Store = request.param(request, clock)
     yield store

@@ -25,7 +25,6 @@ ACKNOWLEDGE_WITHIN = 2.5
 RECEIPT_WITHIN = 25.0
 # Slack sends a few KB.
 SIGNED_LIMIT = 1024 * 1024
-LATE = Reply("Still working on it …")
 
 
 class Answering:
@@ -125,7 +124,7 @@ class Answering:
         """Handle an event of somebody who waits, and render the answer there is at the deadline."""
         waits = source.reply_within(event) is not None
         reply, unfinished = self._settle(event, invocation, deadline, answered=not waits)
-        return source.render(event, reply or (LATE if waits and unfinished else None))
+        return source.render(event, reply or (source.late if waits and unfinished else None))
 
     def _settle(
         self, event: Event, invocation: Invocation, deadline: float, answered: bool
@@ -133,7 +132,7 @@ class Answering:
         """The reply there is at the deadline, and the handlers that go on in another invocation."""
         event = self._runner.identified(event)
         attempt = Attempt(self._runner, event, self._runner.router.route(event), answered)
-        unfinished = attempt.finish(deadline)
+        unfinished = attempt.finish(deadline, lambda: self._owner(event).meanwhile(event))
         if unfinished and self._is_worth_going_on(event):
             invocation.go_on(Continuation(event, frozenset(unfinished)))
         return attempt.reply, unfinished

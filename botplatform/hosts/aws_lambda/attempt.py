@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from botplatform.event import Event
+from botplatform.hosts.aws_lambda.deadline import run_in_time
+from botplatform.hosts.patience import wait
 from botplatform.hosts.runner import Handled, Result, Runner
 from botplatform.reply import Reply
 from botplatform.router import Match
+from botplatform.source import Post
 from botplatform.store import Run
 
 # A commit that is under way at the deadline is waited for a little longer: it takes milliseconds.
@@ -31,13 +33,13 @@ class Attempt:
         self._over = threading.Event()
         threading.Thread(target=self._run, name=f"attempt {event.id}", daemon=True).start()
 
-    def finish(self, deadline: float) -> list[str]:
+    def finish(self, deadline: float, meanwhile: Callable[[], Post | None]) -> list[str]:
         """Wait until `deadline` (by `time.monotonic`); returns the handlers another run has to be given the event.
 
-        Once it returned, `reply` is what there is, and nothing else of what is unfinished happens here.
+        When it takes a while, what `meanwhile` gives says so to whoever waits. Once it returned, `reply` is what there
+        is, and nothing else of what is unfinished happens here.
         """
-        self._over.wait(max(0.0, deadline - time.monotonic()))
-        if not self._over.is_set():
+        if not wait(self._over, deadline, meanwhile):
             return self._leave()
         if self._handled is None:
             raise RuntimeError(f"the handlers of {self.event!r} died")
@@ -59,7 +61,7 @@ class Attempt:
             for match in self._matches:
                 run = self._runs[match.handler.name]
                 if not run.abandoned:
-                    self._results.append(self._runner.run(self.event, match, run, on_commit=self._committed))
+                    self._results.append(run_in_time(self._runner, self.event, match, run, self._committed))
             self._handled = self._runner.finish(self.event, self._results)
         finally:
             self._over.set()

@@ -10,6 +10,7 @@ from botplatform.errors import BotplatformError, Rejected, Retry
 from botplatform.event import Event
 from botplatform.hosts.aws import AwsHost
 from botplatform.hosts.aws_lambda.calls import Batch, Continuation, Notice, Record
+from botplatform.hosts.aws_lambda.deadline import run_in_time
 from botplatform.hosts.aws_lambda.invocation import Invocation
 from botplatform.hosts.records import Piece, Receipt, events_in, opened
 from botplatform.hosts.runner import Result, Runner
@@ -65,8 +66,17 @@ class Delivering:
             return match.handler.name in continuation.handlers
 
         waiting = self._handle(continuation.event, concerns, lambda: Run(answered=True, takes_over=True))
+        waiting += self._bury_for_the_missing(continuation)
         if waiting:
             raise Unfinished(waiting)
+
+    def _bury_for_the_missing(self, continuation: Continuation) -> list[Result]:
+        """Keep the event as a dead letter of each handler that is gone meanwhile; returns where that failed."""
+        event = continuation.event
+        there = {match.handler.name for match in self._runner.router.route(event)}
+        gone = sorted(continuation.handlers - there)
+        results = [self._runner.give_up(event, name, f"no handler {name} listens to this any more") for name in gone]
+        return self._runner.finish(event, results).waiting if results else []
 
     def take_batch(self, batch: Batch, invocation: Invocation) -> dict[str, Any]:
         """Handle the records of a batch, and name those that have to come again.
@@ -113,7 +123,7 @@ class Delivering:
         wanted = [match for match in matches if concerns(match)]
         if matches and not wanted:
             return []
-        results = [self._runner.run(event, match, run()) for match in wanted]
+        results = [run_in_time(self._runner, event, match, run()) for match in wanted]
         return self._runner.finish(event, results).waiting
 
     def _events(self, piece: Piece) -> Iterator[Event | Rejected]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from botplatform import codec
-from botplatform.engine import Engine
+from botplatform.engine import CHAIN_LIMIT, Engine
 from botplatform.errors import Rejected
 from botplatform.hosts.aws import AwsHost
 from botplatform.hosts.aws_lambda import http, loading
@@ -40,7 +40,8 @@ class Function:
         handlers = list(loading.load_handlers(plugins, listens_to))
         host, hooks = AwsHost(settings, clock), loading.Hooks(hooked)
         sources = loading.load_sources(listens_to, hooks)
-        engine = Engine(_store(settings, clock), sources, clock, lambda: loading.infos(handlers))
+        chain_limit = int(settings.get("BOTPLATFORM_CHAIN_LIMIT") or CHAIN_LIMIT)
+        engine = Engine(_store(settings, clock), sources, clock, lambda: loading.infos(handlers), chain_limit)
         effects = loading.load_effects(performs, settings, host, hooks)
         self._runner = Runner(engine, Router(handlers), effects, host.bury, write)
         self._answering = Answering(self._runner, settings)
@@ -89,7 +90,11 @@ def write(entry: Entry) -> None:
     """Write an entry of the log as one line, which CloudWatch Logs keeps."""
     line = codec.encode(entry)
     if len(line) > LINE_LIMIT:
-        line = codec.encode({**entry, "envelope": None, "reason": f"{entry['reason']} (too long to be shown)".strip()})
+        entry = {**entry, "envelope": None, "reason": f"{entry['reason']} (too long to be shown)".strip()}
+        line = codec.encode(entry)
+    if len(line) > LINE_LIMIT:
+        handlers = [{**handler, "changes": []} for handler in entry["handlers"]]
+        line = codec.encode({**entry, "handlers": handlers})
     sys.stdout.write(f"{line.decode()}\n")
 
 

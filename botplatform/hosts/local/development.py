@@ -27,6 +27,8 @@ def kept(path: Path) -> str:
             return path.read_text().strip()
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_hex(16))
+            file.flush()
+            os.fsync(handle)  # with another client id after a power failure, a broker's session would be lost
         return path.read_text().strip()
     except OSError as error:
         raise StateUnavailable(f"the state folder {path.parent} cannot be used: {error.strerror}") from error

@@ -6,7 +6,7 @@ import logging
 import threading
 from pathlib import Path
 
-from botplatform.errors import Rejected, StateUnavailable
+from botplatform.errors import Rejected, Retry, StateUnavailable
 from botplatform.hosts.local.doors import Doors
 from botplatform.source import Raw
 from botplatform.store import StateKey, Write
@@ -65,6 +65,6 @@ class WatchedFolder:
         while not self._stopping.wait(self._interval):
             try:
                 self.look()
-            except (OSError, StateUnavailable) as error:
+            except (OSError, Retry, StateUnavailable) as error:
                 logger.error("the folder %s waits: %s", self._folder, error)
                 self._stopping.wait(5)

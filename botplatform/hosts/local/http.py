@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from botplatform import codec
 from botplatform.errors import BotplatformError
 from botplatform.hosts.answers import answer
-from botplatform.hosts.local.doors import Doors
+from botplatform.hosts.local.doors import SEATS, Doors
 from botplatform.source import Raw
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 # Slack and Alexa send a few KB; a CloudTrail file is a few MB at most.
 SIGNED_LIMIT = 1024 * 1024
 EVENTS_LIMIT = 32 * 1024 * 1024
+THREADS = SEATS + 16
+# Beyond, clients wait to be let in; an idle one costs a file handle and little else.
+CONNECTIONS = 1000
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -53,7 +56,7 @@ def make_app(doors: Doors, allowed_hosts: tuple[str, ...], token: str) -> Flask:
 
     @app.get("/health")
     def health() -> Response:
-        return _json({"status": "ok"})
+        return _error(503, doors.damage) if doors.damage else _json({"status": "ok"})
 
     return app
 
@@ -118,7 +121,12 @@ class HttpServer:
         # What is too large is refused by the app, with a sentence; waitress counts the framing of chunks too.
         limit = 2 * EVENTS_LIMIT
         self._server = create_server(
-            app, sockets=[listener], threads=24, max_request_body_size=limit, ident="botplatform"
+            app,
+            sockets=[listener],
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            max_request_body_size=limit,
+            ident="botplatform",
         )
         self.url = f"http://{_ANY.get(host, host)}:{listener.getsockname()[1]}"
         self._stopping = threading.Event()
@@ -144,7 +152,7 @@ class HttpServer:
 
     def _poll(self) -> None:
         """One turn of waitress's loop, which by itself does not end."""
-        self._server.asyncore.loop(timeout=1, map=self._server._map, count=1)
+        self._server.asyncore.loop(timeout=1, use_poll=True, map=self._server._map, count=1)
 
 
 # Whoever listens on all addresses is at this one too.

@@ -9,8 +9,12 @@ from pathlib import Path
 from botplatform.errors import StateUnavailable
 
 
+class FolderInUse(StateUnavailable):
+    """Another process holds the lock."""
+
+
 class FolderLock:
-    """Held as long as this process lives; raises StateUnavailable when another platform holds it."""
+    """Held as long as this process lives; raises FolderInUse, or StateUnavailable for a folder that cannot be used."""
 
     def __init__(self, folder: Path) -> None:
         path = folder / "lock"
@@ -27,7 +31,7 @@ class FolderLock:
         except OSError as error:
             holder = path.read_text().strip() or "?"
             self._file.close()
-            raise StateUnavailable(
+            raise FolderInUse(
                 f"the state folder {folder} is in use by another platform (process {holder}): "
                 "stop that one, or choose another folder with BOTPLATFORM_STATE"
             ) from error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
+from urllib.parse import urlsplit
 
 import click
 
@@ -21,22 +23,33 @@ LOG = "platform.log"
 
 
 def serve(settings: Settings, folders: Sequence[Path], verbose: bool = False) -> None:
-    """Run a platform until SIGINT or SIGTERM; raises BotplatformError when it cannot start."""
+    """Run a platform until SIGINT or SIGTERM; raises BotplatformError when it cannot start.
+
+    When it asks for that, another takes its place, on the same ports.
+    """
     log_to_stderr(verbose)
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
-    platform = Platform(settings, folders)
     log_to_file(settings.state / LOG)
-    try:
-        platform.start()
-        logger.info("serving %s", platform.url)
-        click.echo(banner(platform))
-        while not stopping.wait(3600):
-            pass
-        click.echo("\nstopping …", err=True)
-    finally:
-        platform.stop()
+    asked: SimpleQueue[bool] = SimpleQueue()  # whether to start anew
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.put(False))
+    anew = True
+    while anew:
+        platform = Platform(settings, folders, restart=lambda: asked.put(True))
+        try:
+            platform.start()
+            logger.info("serving %s", platform.url)
+            click.echo(banner(platform))
+            anew = asked.get()
+            settings = _on_the_same_ports(settings, platform)
+            click.echo("\nstarting anew …" if anew else "\nstopping …", err=True)
+        finally:
+            platform.stop()
+
+
+def _on_the_same_ports(settings: Settings, platform: Platform) -> Settings:
+    mqtt_port = urlsplit(platform.broker.url).port if platform.broker else None
+    port = urlsplit(platform.url).port
+    return replace(settings, port=port or settings.port, mqtt_port=mqtt_port or settings.mqtt_port)
 
 
 def banner(platform: Platform) -> str:

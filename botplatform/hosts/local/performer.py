@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from botplatform.effect import Effect, perform
-from botplatform.errors import Rejected, Retry, StateUnavailable
+from botplatform.errors import Overloaded, Rejected, Retry, StateUnavailable
 from botplatform.hosts.lanes import Lanes, backoff
 from botplatform.store import PendingEffect, Store
 
 logger = logging.getLogger(__name__)
 
-THREADS = 4
+THREADS = 8
+# One destination that does not answer leaves half of the threads to the others.
+CONCURRENCY = THREADS // 2
 ATTEMPTS = 10
 DEADLINE = 30.0
 
@@ -46,6 +48,10 @@ class Performer:
         """Go on with what an earlier process left pending."""
         self.perform(self._store.pending())
 
+    def pending(self) -> int:
+        """How many effects are still to be performed."""
+        return len(self._known)
+
     def busy(self) -> bool:
         """Whether any effect is being performed or about to be."""
         return self._lanes.busy()
@@ -62,9 +68,11 @@ class Performer:
 class _Performance:
     """One effect on its way out."""
 
+    concurrency = CONCURRENCY
     deadline = DEADLINE
 
     def __init__(self, performer: Performer, effect: PendingEffect) -> None:
+        self.kind: Hashable = effect.request.name
         self.lane: Hashable = (effect.request.name, effect.request.order or effect.key)
         self._performer = performer
         self._effect = effect
@@ -77,6 +85,8 @@ class _Performance:
             if self._result is None:
                 self._result = perform(self._performer.effects, self._effect)
             self._performer._store.performed(self._effect, self._result)
+        except Overloaded:
+            return self._performer.pause  # it is our own inbox that is full: no attempt to do anything outside
         except Retry as retry:
             return self._failed(str(retry), retry.after, final=False)
         except Rejected as rejected:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from botplatform import codec
+from botplatform.effect import Publication
 from botplatform.engine import Engine
 from botplatform.errors import Retry
 from botplatform.event import Event
@@ -21,9 +22,11 @@ from botplatform.hosts.local.doors import Doors
 from botplatform.hosts.local.folder import WatchedFolder
 from botplatform.hosts.local.http import HttpServer, make_app
 from botplatform.hosts.local.lock import FolderLock
+from botplatform.hosts.local.operations import Operations
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
 from botplatform.hosts.local.reload import Reloader
+from botplatform.hosts.local.whereabouts import announce, withdraw
 from botplatform.hosts.mqtt.client import Connection
 from botplatform.hosts.mqtt.devices import Devices
 from botplatform.plugins import Plugins
@@ -31,20 +34,20 @@ from botplatform.router import Router
 from botplatform.settings import Settings
 from botplatform.source import masked
 from botplatform.stores.sqlite import SqliteStore
+from botplatform.stores.sqlite.opening import prepare
 
 logger = logging.getLogger(__name__)
 
 DATABASE = "state.db"
-RUNNING = "running.json"
 _DRAIN = 10.0
-# AWS Lambda delivers an asynchronous event for up to 6 hours, people look at logs for days.
-KEEP_FOR = 7 * 86400.0
+_DAY = 86400.0
 
 
 class Platform:
     """A whole platform in this process; raises BotplatformError when it cannot be started.
 
     `folders` are the plugin folders; `clock` gives the Unix time in seconds; `deadline` is how long a handler may run.
+    `restart` has whoever runs the platform stop it and start another in its place.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Platform:
         clock: Callable[[], float] = time.time,
         deadline: float = DEADLINE,
         entry_points: bool = True,
+        restart: Callable[[], None] | None = None,
     ) -> None:
         codec.use_msgspec()
         self.settings = settings
@@ -61,19 +65,22 @@ class Platform:
         self._entry_points = entry_points
         self.plugins = Plugins(folders, entry_points, settings.block)
         self._lock = FolderLock(settings.state)
+        prepare(settings.state / DATABASE)
         self.store = SqliteStore(settings.state / DATABASE, clock, self._masked)
         self._recorder = Recorder(settings.state / "running.bin", self.store, clock())
         self._performer = Performer(self.store)
         engine = Engine(self.store, self.plugins.sources, clock, lambda: self.plugins.infos(), settings.chain_limit)
-        self.dispatcher = Dispatcher(engine, self.store, self._performer, self._recorder, deadline)
+        self.dispatcher = Dispatcher(engine, self.store, self._performer, self._recorder, settings, deadline)
+        self.operations = Operations(self.store, engine, lambda: self.dispatcher.router, self.dispatcher, restart)
         self.broker = None if settings.mqtt_url else EmbeddedBroker(settings.mqtt_port)
         self.devices: Devices | None = None
-        self.clock = Clock(self.dispatcher, hourly=lambda: self.store.prune(KEEP_FOR))
+        self.clock = Clock(self.dispatcher, hourly=self._prune)
         self.doors = Doors(self.dispatcher, slack_verify(settings), alexa_verify(settings))
         self._reloader = Reloader(folders, self.reload)
         self._folder: WatchedFolder | None = None
         self._http: HttpServer | None = None
         self.started = clock()
+        self.token = secrets.token_urlsafe(32)
 
     @property
     def url(self) -> str:
@@ -93,9 +100,9 @@ class Platform:
             self.broker.start()
         self.devices = self._devices()
         self._serve_plugins()
-        self.dispatcher.resume(self.store.inbox.waiting())
+        self.dispatcher.resume(self.store.inbox.all_waiting())
         self._performer.resume()
-        self.devices.client.start()
+        self.devices.start()
         app = make_app(self.doors, self.settings.allowed_hosts, self.settings.events_token)
         add_console(app, self)
         self._http = HttpServer(app, self.settings.host, self.settings.port)
@@ -108,7 +115,7 @@ class Platform:
 
     def stop(self) -> None:
         """Take nothing more in, finish what is under way, and leave the rest to the next start."""
-        (self.settings.state / RUNNING).unlink(missing_ok=True)
+        withdraw(self.settings.state)
         if self._http:
             self._reloader.stop()
             self.clock.stop()
@@ -122,7 +129,7 @@ class Platform:
             )
         self._performer.stop(_DRAIN)
         if self.devices:
-            self.devices.client.stop()
+            self.devices.stop()
         if self.broker:
             self.broker.stop()
         self.store.close()
@@ -137,15 +144,15 @@ class Platform:
             logger.error("%s", mistake)
         logger.info("plugins loaded anew: %s", ", ".join(self.plugins.loaded) or "none")
 
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    def publish(self, message: Publication) -> None:
         """Publish to MQTT, for the effect."""
-        if self.devices is None:
+        if not self.devices:
             raise Retry("MQTT is not started yet")
-        self.devices.client.publish(topic, payload, qos, retain)
+        self.devices.publish(message)
 
     def accept(self, event: Event) -> None:
         """Take an event in, for the effect `emit`."""
-        self.dispatcher.submit(event, durable=True)
+        self.dispatcher.accept(event)
 
     def busy(self) -> bool:
         """Whether anything is being handled or performed."""
@@ -158,12 +165,16 @@ class Platform:
         if self.devices:
             self.devices.subscribe()
 
+    def _prune(self) -> None:
+        self.store.prune(self.settings.log_days * _DAY, self.settings.log_limit)
+
     def _devices(self) -> Devices:
         settings = self.settings
         client_id = settings.mqtt_client_id or f"botplatform-{kept(settings.state / 'mqtt-client-id')[:12]}"
         if self.broker:
             # On a broker of our own a device with a mistaken topic can be seen; on another's that is not for us to ask.
-            return Devices(self.broker.connection(client_id), self.dispatcher, self.broker.url, everything=True)
+            inwards, outwards = self.broker.connection(client_id), self.broker.connection(f"{client_id}-out")
+            return Devices(inwards, self.dispatcher, self.broker.url, everything=True, outwards=outwards)
         connection = Connection.of(settings, client_id)
         return Devices(connection, self.dispatcher, connection.address)
 
@@ -173,5 +184,5 @@ class Platform:
 
     def _announce(self) -> None:
         """Say where we are, for `botplatform send` and other tools."""
-        where = {"pid": os.getpid(), "url": self.url, "mqtt": self.mqtt_url}
-        (self.settings.state / RUNNING).write_text(json.dumps(where))
+        where = {"pid": os.getpid(), "url": self.url, "mqtt": self.mqtt_url, "token": self.token}
+        announce(self.settings.state, where)

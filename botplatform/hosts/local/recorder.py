@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import mmap
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,10 +30,11 @@ class Recorder:
         self._store = store
         self._lock = threading.Lock()
         self._suspect = threading.Lock()
-        existed = path.exists()
-        with path.open("r+b" if existed else "w+b") as file:
-            file.truncate(_SLOTS * _SLOT_SIZE)
-            self._memory = mmap.mmap(file.fileno(), _SLOTS * _SLOT_SIZE)
+        size = _SLOTS * _SLOT_SIZE
+        if not path.exists() or path.stat().st_size != size:
+            path.write_bytes(bytes(size))  # with no hole in it: to write into one on a full disk ends the process
+        with path.open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), size)
         self._free = list(range(_SLOTS))
         self._crashes: dict[str, int] = {}
         self._take_over(now)
@@ -71,6 +72,10 @@ class Recorder:
         """How often the process died while it ran this."""
         return self._crashes.get(_name(work), 0) if self._crashes else 0
 
+    def forgive(self, work: Work) -> None:
+        """Count anew, for somebody wants it tried again."""
+        self._crashes.pop(_name(work), None)
+
     def close(self) -> None:
         """Let go of the file."""
         self._memory.close()
@@ -101,6 +106,12 @@ class Recorder:
         write = Write("put", codec.encode(self._crashes[name]), now + _REMEMBERED)
         self._store.write({StateKey(_NAMESPACE, name): write})
         logger.warning("the process died while %s handled %s (%d times)", work.handler, work.id, self._crashes[name])
+
+
+def forget_crashes(store: SqliteStore, works: Iterable[Work]) -> None:
+    """Take out of the state how often the process died while it ran these."""
+    keys = [StateKey(_NAMESPACE, _name(work)) for work in works]
+    store.write({key: Write("delete") for key in keys if store.read(key).json is not None})
 
 
 def _name(work: Work) -> str:

@@ -6,39 +6,31 @@ import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from botplatform.errors import BotplatformError, Rejected, Retry
-from botplatform.hosts.mqtt.connection import Connection
+from botplatform.effect import Publication
+from botplatform.errors import BotplatformError
+from botplatform.hosts.intake import Notes
+from botplatform.hosts.mqtt.connection import LONGEST_WAIT, Connection, backoff
+from botplatform.hosts.mqtt.exchanges import Exchanges
+from botplatform.hosts.mqtt.held import TRY_EVERY, Held, Receive
 from botplatform.hosts.mqtt.paho_client import Paho, message_of
+from botplatform.hosts.mqtt.publisher import Publisher
 from botplatform.hosts.mqtt.session import Acknowledgements, Receipt, Subscriptions
-from botplatform.sources.mqtt.message import Message
 
 __all__ = ["Connection", "MqttClient", "backoff"]
 
-LONGEST_WAIT: Final = 60.0
 ASK_EVERY: Final = 1.0
 LEAVE_WITHIN: Final = 5.0
 
 _log = logging.getLogger(__name__)
-
-Receive = Callable[[Message, Callable[[], None]], None]
-
-
-def backoff(failures: int, luck: float) -> float:
-    """The seconds to wait after that many failures in a row: 1 to 2, then about twice as long each time, 60 at most.
-
-    `luck`, from 0 to 1, spreads the clients of a broker that comes back.
-    """
-    return min(LONGEST_WAIT, 2.0 ** min(failures, 10)) * (1 + luck) / 2
 
 
 class MqttClient:
@@ -46,15 +38,18 @@ class MqttClient:
 
     `receive(message, acknowledge)` is called on the network thread for one message after the other. `acknowledge` may
     be called later, from any thread; a second call does nothing, and so does one after the connection broke: the
-    broker delivers the message again. When `receive` raises, nothing is acknowledged and the connection is made anew
-    after a while, which makes the broker deliver the message, and those after it, again. It must not call `publish`,
-    which waits for the network thread.
+    broker delivers the message again. While `receive` raises Retry, there is no room for the message: it is offered
+    again, and those after it are held behind it, of QoS 0 only as many as `receive_maximum`; `on_dropped()` hears of
+    the others. When it raises anything else, nothing is acknowledged and the connection is made anew after a while,
+    which makes the broker deliver the message, and those after it, again. It must not call `publish`, which waits for
+    the network thread.
 
     `on_confirmed(packet_ids)` tells whose acknowledgements the broker has (see `Deliveries.confirmed`): it is asked
     with a PINGREQ, each second while there is something to know. `on_session_lost()` comes before the first message of
     a new session. Both run on the network thread. `subscribed` are filters an earlier process may have left in the
     session. `receive_maximum` is how many messages a broker sends before the first is acknowledged; with MQTT 3.1.1 it
-    is the broker that decides. `wait(failures, luck)` is how many seconds pass before the next attempt to connect.
+    is the broker that decides. `notes` are where messages of QoS 2 on their way out are remembered over restarts.
+    `wait(failures, luck)` is how many seconds pass before the next attempt to connect.
     Raises InvalidSettings when a file of certificates cannot be read.
     """
 
@@ -65,12 +60,14 @@ class MqttClient:
         *,
         on_confirmed: Callable[[list[int]], object] = lambda _: None,
         on_session_lost: Callable[[], object] = lambda: None,
+        on_dropped: Callable[[], object] = lambda: None,
         subscribed: Iterable[str] = (),
         receive_maximum: int = 1000,
+        notes: Notes | None = None,
         wait: Callable[[int, float], float] = backoff,
     ) -> None:
         self._connection = connection
-        self._receive = receive
+        self._held = Held(receive, receive_maximum, on_dropped)
         self._on_confirmed = on_confirmed
         self._on_session_lost = on_session_lost
         self._wait = wait
@@ -78,19 +75,18 @@ class MqttClient:
         self._connected = False
         self._acknowledgements = Acknowledgements()
         self._subscriptions = Subscriptions(subscribed)
-        self._publishing: dict[int, Future[ReasonCode]] = {}
-        self._answers: deque[tuple[int, ReasonCode]] = deque()
         self._why = ""
         self._ask_at = 0.0
         self._reported = ""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._paho = self._listen(Paho(connection, receive_maximum))
+        self._publisher = Publisher(self._paho, connection, Exchanges(notes, connection.client_id))
 
     @property
     def connected(self) -> bool:
         """Whether the broker has let us in and the connection holds, as far as we know."""
-        return self._connected
+        return self._publisher.connected
 
     def start(self) -> None:
         """Connect in the background, and again whenever the connection breaks, until `stop`."""
@@ -119,32 +115,23 @@ class MqttClient:
             if self._connected:
                 self._synchronize()
 
-    def publish(self, topic: str, payload: bytes, qos: int = 1, retain: bool = False, timeout: float = 10.0) -> None:
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int = 1,
+        retain: bool = False,
+        key: str = "",
+        chain: str = "",
+        timeout: float = 10.0,
+    ) -> None:
         """Return once the broker took the message or, with QoS 0, once it is on its way; `timeout` is in seconds.
 
-        Raises Retry when it could not be delivered now; the broker may have taken it all the same, if its answer was
-        lost or late. Raises Rejected for what is no topic to publish to.
+        Raises Retry when it could not be delivered now. With QoS 1 the broker may have taken it all the same, if its
+        answer was lost or late; with QoS 2 it knows a message that comes with the same `key` again, in this process
+        or the next one, for as long as it keeps the session. Raises Rejected for what is no topic to publish to.
         """
-        answer: Future[ReasonCode] = Future()
-        with self._lock:
-            if not self._connected:
-                raise Retry(f"there is no connection to {self._connection.address}")
-            self._publishing[self._send(topic, payload, qos, retain)] = answer
-        try:
-            reason = answer.result(timeout)
-        except TimeoutError:
-            raise Retry(f"{self._connection.address} took no message on {topic} within {timeout:g} s") from None
-        if reason.is_failure:
-            raise Retry(f"{self._connection.address} refused a message on {topic}: {reason}")
-
-    def _send(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
-        try:
-            sent = self._paho.publish(topic, payload, qos, retain)
-        except ValueError as error:
-            raise Rejected(f"{topic!r} cannot be published to: {error}") from error
-        if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise Retry(f"{self._connection.address} cannot be sent to: {paho.error_string(sent.rc)}")
-        return sent.mid
+        self._publisher.publish(Publication(topic, payload, qos, retain, key, chain), timeout)
 
     def _synchronize(self) -> None:
         for names in self._subscriptions.to_leave():
@@ -187,33 +174,24 @@ class MqttClient:
         self._why = ""
         if self._stopping.is_set():
             self._paho.disconnect()
-        while self._paho.socket() is not None and self._paho.loop() == MQTTErrorCode.MQTT_ERR_SUCCESS:
-            self._settle()
+        while self._paho.socket() is not None and self._turn() == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._held.go_on()
             self._ask()
         return self._why or self._paho.complaints.last or "it closed the connection"
+
+    def _turn(self) -> MQTTErrorCode:
+        return self._paho.loop(TRY_EVERY if self._held else 1.0)
 
     def _close(self) -> None:
         """Send the acknowledgements that are due, take leave if it is not too late, and forget the connection."""
         self._paho.disconnect()
         self._paho.loop_write()
-        self._settle()
+        self._held.connection_broke()
         with self._lock:
             self._connected = False
             self._acknowledgements = Acknowledgements()
-            self._paho.drop_out_messages()
-            lost, self._publishing = self._publishing, {}
+        self._publisher.connection_broke()
         self._paho.hang_up()
-        for answer in lost.values():
-            answer.set_exception(Retry(f"the connection to {self._connection.address} broke"))
-
-    def _settle(self) -> None:
-        """Answer those who publish: not in paho's callback, which has a lock that `publish` takes after ours."""
-        while self._answers:
-            packet_id, reason = self._answers.popleft()
-            with self._lock:
-                answer = self._publishing.pop(packet_id, None)
-            if answer is not None:
-                answer.set_result(reason)
 
     def _ask(self) -> None:
         now = time.monotonic()
@@ -232,7 +210,6 @@ class MqttClient:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        client.on_publish = lambda _client, _data, packet_id, reason, _: self._answers.append((packet_id, reason))
         client.on_subscribe = self._on_subscribe
         client.on_unsubscribe = self._on_subscribe
         client.on_ping = self._on_ping
@@ -240,7 +217,12 @@ class MqttClient:
         return client
 
     def _on_connect(
-        self, _client: object, _data: object, flags: paho.ConnectFlags, reason: ReasonCode, _more: object
+        self,
+        _client: object,
+        _data: object,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
     ) -> None:
         if reason.is_failure:
             self._why = f"it refused the connection: {reason}"
@@ -251,6 +233,7 @@ class MqttClient:
             self._connected = True
             self._subscriptions.connected(flags.session_present)
             self._synchronize()
+        self._publisher.connection_made(flags, properties)
         self._report(logging.INFO, f"connected to {self._connection.address}")
 
     def _on_disconnect(
@@ -262,12 +245,12 @@ class MqttClient:
     def _on_message(self, _client: object, _data: object, arrived: paho.MQTTMessage) -> None:
         message = message_of(arrived)
         if message.qos == 0:
-            self._receive(message, lambda: None)
+            self._held.receive(message, lambda: None)
             return
         with self._lock:
             acknowledgements = self._acknowledgements
             receipt = acknowledgements.received(message)
-        self._receive(message, partial(self._acknowledge, acknowledgements, receipt))
+        self._held.receive(message, partial(self._acknowledge, acknowledgements, receipt))
 
     def _on_subscribe(
         self, _client: object, _data: object, packet_id: int, reasons: list[ReasonCode], _more: object

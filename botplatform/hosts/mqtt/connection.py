@@ -5,13 +5,22 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from socket import socket
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import unquote, urlsplit
 
 from botplatform.errors import InvalidSettings
 from botplatform.settings import Settings
 
+LONGEST_WAIT: Final = 60.0
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+def backoff(failures: int, luck: float) -> float:
+    """The seconds to wait after that many failures in a row: 1 to 2, then about twice as long each time, 60 at most.
+
+    `luck`, from 0 to 1, spreads the clients of a broker that comes back.
+    """
+    return min(LONGEST_WAIT, 2.0 ** min(failures, 10)) * (1 + luck) / 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,7 +31,8 @@ class Connection:
     password are percent-encoded. `client_id` is what the broker knows the session by: the same at each start, and no
     two programs have the same. `ca_file`, `cert_file` and `key_file` are PEM files: whom to trust instead of the
     authorities this machine trusts, and who we are. `version` is that of MQTT, `keepalive`, 1 to 65,535, is in
-    seconds.
+    seconds. `max_qos` is the highest QoS to publish with, `user_properties` says whether MQTT 5 user properties may go
+    out with a message: there are brokers that cannot do what they should.
     """
 
     url: str
@@ -32,6 +42,8 @@ class Connection:
     key_file: str | None = None
     version: Literal["5", "3.1.1"] = "5"
     keepalive: int = 60
+    max_qos: int = 2
+    user_properties: bool = True
 
     def __post_init__(self) -> None:
         if problem := self._problem():
@@ -99,6 +111,11 @@ class Connection:
             ) from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
+
+    @property
+    def carries_properties(self) -> bool:
+        """Whether a message can have user properties."""
+        return self.version == "5" and self.user_properties
 
     @property
     def _scheme(self) -> str:

@@ -1,4 +1,4 @@
-"""MQTT messages to deliveries: each acknowledged once it is durable, and known when it comes again."""
+"""MQTT messages to deliveries, each acknowledged once it is durable and known when it comes again; and messages out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from botplatform import codec
+from botplatform.effect import Publication
 from botplatform.hosts.intake import Intake
-from botplatform.hosts.mqtt.client import Connection, MqttClient
+from botplatform.hosts.mqtt.client import Connection, MqttClient, backoff
+from botplatform.hosts.mqtt.echoes import Echoes
 from botplatform.sources.mqtt.deliveries import Deliveries
-from botplatform.sources.mqtt.message import Message
+from botplatform.sources.mqtt.message import CHAIN_PROPERTY, Message
 from botplatform.sources.mqtt.source import own_id, to_event
 from botplatform.store import StateKey, Write
 from botplatform.subscription import Subscription
@@ -20,11 +22,20 @@ class Devices:
     """The platform's side of an MQTT connection; `broker` is what events name as their source, `client_id` who we are.
 
     `everything` subscribes to all topics, so that what nobody listens to is in the log too. With a `group`, the broker
-    gives each message to only one of those in it (MQTT 5.0, 4.8.2).
+    gives each message to only one of those in it (MQTT 5.0, 4.8.2). `wait` is that of the client. `outwards` is what to
+    publish through, if it is not the same: the embedded broker sends nothing, not even that it took a message, to whom
+    it waits for.
     """
 
     def __init__(
-        self, connection: Connection, intake: Intake, broker: str, everything: bool = False, group: str = ""
+        self,
+        connection: Connection,
+        intake: Intake,
+        broker: str,
+        everything: bool = False,
+        group: str = "",
+        wait: Callable[[int, float], float] = backoff,
+        outwards: Connection | None = None,
     ) -> None:
         self._intake = intake
         self._store = intake.store
@@ -44,8 +55,31 @@ class Devices:
             self._receive,
             on_confirmed=lambda packets: self._forget(self._deliveries.confirmed(packets)),
             on_session_lost=lambda: self._forget(self._deliveries.reset()),
+            on_dropped=lambda: intake.count("dropped: messages of QoS 0 there was no room for"),
             subscribed=codec.decode(self._store.read(self._filters).json or b"[]"),
+            notes=self._store,
+            wait=wait,
         )
+        self._outwards = MqttClient(outwards, _listen_to_nothing, wait=wait) if outwards else self.client
+        self._echoes = None if (outwards or connection).carries_properties else Echoes()
+
+    def start(self) -> None:
+        """Connect, now and whenever the connection breaks."""
+        self.client.start()
+        if self._outwards is not self.client:
+            self._outwards.start()
+
+    def stop(self) -> None:
+        """Disconnect; nothing comes in any more."""
+        self.client.stop()
+        if self._outwards is not self.client:
+            self._outwards.stop()
+
+    def publish(self, message: Publication) -> None:
+        """Return once the broker has the message; raises what `MqttClient.publish` does."""
+        if self._echoes:
+            self._echoes.published(message, self._intake.engine.clock())
+        self._outwards.publish(*message)
 
     def subscribe(self) -> None:
         """Subscribe to what the loaded plugins listen to."""
@@ -72,9 +106,18 @@ class Devices:
         if record:
             value = codec.encode([record.digest, record.event_id])
             also[StateKey(self._packets, str(record.packet_id))] = Write("put", value)
-        self._intake.submit(to_event(message, id_, self.broker, now), acknowledge, also)
+        self._intake.submit(to_event(self._recognized(message), id_, self.broker, now), acknowledge, also)
+
+    def _recognized(self, message: Message) -> Message:
+        """The message with the chain it was published with, where the broker did not carry it."""
+        chain = self._echoes.chain_of(message, self._intake.engine.clock()) if self._echoes else ""
+        return message._replace(properties=((CHAIN_PROPERTY, chain),)) if chain else message
 
     def _forget(self, packets: list[int]) -> None:
         if packets:
             gone = {StateKey(self._packets, str(packet)): Write("delete") for packet in packets}
             self._store.write(gone, wait=False)
+
+
+def _listen_to_nothing(_message: Message, acknowledge: Callable[[], None]) -> None:
+    acknowledge()

@@ -10,26 +10,34 @@ from contextlib import suppress
 from typing import Any, Final
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from botplatform.effect import Publication
+from botplatform.errors import Rejected, Retry
 from botplatform.hosts.mqtt.connection import Connection
-from botplatform.sources.mqtt.message import Message
+from botplatform.hosts.mqtt.exchanges import FIRST_ID
+from botplatform.sources.mqtt.message import CHAIN_PROPERTY, Message
 
 SESSION_SECONDS: Final = 7 * 24 * 3600  # how long a broker keeps what arrives while we are away
+_ANSWERS = {int(kind): kind for kind in (MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP)}
+_FAILURE = 0x80  # MQTT 5.0, 2.4: the reason codes from here on
 
 
 class Paho(paho.Client):
     """A paho client for a persistent session, driven by its owner: `open`, then `loop` until it fails.
 
-    `on_ping` is called before a PINGREQ is queued and `on_pong` when its answer is here. These two overrides are of
-    methods that paho keeps to itself; a test fails should they be renamed.
+    `on_ping` is called before a PINGREQ is queued and `on_pong` when its answer is here, `on_answer` when the broker
+    says that it has a message: with the packet's type and id, and why it refuses it, if it does. What is overridden
+    for these, and what writes packets, are methods that paho keeps to itself; a test fails should they be renamed.
     """
 
     on_ping: Callable[[], None]
     on_pong: Callable[[], None]
+    on_answer: Callable[[tuple[MessageType, int], str], None]
 
     def __init__(self, connection: Connection, receive_maximum: int) -> None:
         newest = connection.version == "5"
@@ -40,6 +48,7 @@ class Paho(paho.Client):
             protocol=paho.MQTTv5 if newest else paho.MQTTv311,
             manual_ack=True,
         )
+        self._connection = connection
         self.username_pw_set(connection.username, connection.password)
         self._trusted = connection.ca_file or "the authorities this machine trusts"
         if (context := connection.tls()) is not None:
@@ -83,6 +92,24 @@ class Paho(paho.Client):
         """Send a PINGREQ now."""
         self._send_pingreq()
 
+    def next_id(self) -> int:
+        """A packet id for what ends with the connection: subscribing, and messages that are not of QoS 2."""
+        return self._mid_generate()
+
+    def send(self, packet_id: int, message: Publication, qos: int, again: bool = False) -> None:
+        """Send a PUBLISH, with DUP if the broker may have it; raises Rejected for no topic, Retry when it cannot."""
+        try:
+            topic = message.topic.encode()
+            self._raise_for_invalid_topic(topic)
+        except ValueError as error:
+            raise Rejected(f"{message.topic!r} cannot be published to: {error}") from error
+        info, properties = paho.MQTTMessageInfo(packet_id), self._properties(message)
+        self._sent(self._send_publish(packet_id, topic, message.payload, qos, message.retain, again, info, properties))
+
+    def release(self, packet_id: int) -> None:
+        """Send a PUBREL; raises Retry without a connection."""
+        self._sent(self._send_pubrel(packet_id))
+
     def hang_up(self) -> None:
         """End the connection without a word; nothing to do without one."""
         connection = self.socket()
@@ -98,6 +125,31 @@ class Paho(paho.Client):
         result = super()._handle_pingresp()
         self.on_pong()
         return result
+
+    def _mid_generate(self) -> int:
+        while (packet_id := super()._mid_generate()) >= FIRST_ID:
+            pass
+        return packet_id
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        kind, packet = self._in_packet["command"] & 0xF0, self._in_packet["packet"]
+        if kind not in _ANSWERS or len(packet) < 2:
+            return super()._packet_handle()
+        code = packet[2] if len(packet) > 2 else 0  # MQTT 5.0, 3.4.2.1: it may be left out when it is 0
+        refusal = str(ReasonCode(kind >> 4, identifier=code)) if code >= _FAILURE else ""
+        self.on_answer((_ANSWERS[kind], int.from_bytes(packet[:2])), refusal)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _properties(self, message: Publication) -> Properties | None:
+        if not message.chain or not self._connection.carries_properties:
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.UserProperty = (CHAIN_PROPERTY, message.chain)
+        return properties
+
+    def _sent(self, result: MQTTErrorCode) -> None:
+        if result != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise Retry(f"{self._connection.address} cannot be sent to: {paho.error_string(result)}")
 
 
 class _Complaints(logging.Logger):

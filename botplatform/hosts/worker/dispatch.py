@@ -7,17 +7,18 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
-from types import MappingProxyType
 
 from botplatform.engine import Engine
-from botplatform.errors import Retry, StateUnavailable
+from botplatform.errors import Overloaded, Rejected, Retry, StateUnavailable
 from botplatform.event import Event
-from botplatform.hosts.intake import Notes
+from botplatform.hosts.allowance import Allowance
+from botplatform.hosts.intake import NOTHING, Notes
 from botplatform.hosts.lanes import Job, Lanes
 from botplatform.hosts.runner import Handled, Runner
 from botplatform.hosts.worker.errand import Errand
 from botplatform.router import Router
 from botplatform.store import StateKey, Write
+from botplatform.subscription import RETRIES_LIMIT
 
 logger = logging.getLogger(__name__)
 
@@ -28,20 +29,33 @@ class Dispatcher:
     """Runs errands; safe to use from any thread.
 
     Devices and the clock hand their events to `submit`: `runner` handles them, and `accept` puts an event on the
-    queue. `deadline` is how many seconds a handler may run.
+    queue. `threads` is how many events of a handler are handled at a time, and `deadline` how many seconds it may run,
+    where it does not say otherwise. There are twice as many threads, so that a handler that is slow leaves as many to
+    the others. `in_flight` is how many events of devices may be under way.
     """
 
     def __init__(
-        self, runner: Runner, store: Notes, accept: Callable[[Event], None], threads: int, deadline: float
+        self,
+        runner: Runner,
+        store: Notes,
+        accept: Callable[[Event], None],
+        threads: int,
+        deadline: float,
+        in_flight: int,
     ) -> None:
         self.store = store
+        self.threads = threads
         self.deadline = deadline
         self.counts: Counter[str] = Counter()
         self._runner = runner
         self._accept = accept
+        self._limit = in_flight
+        self._in_flight = 0
+        # How often an event is tried is up to the queue, unless its handler wants less, which the runner sees to.
+        self._allowance = Allowance(RETRIES_LIMIT, deadline, threads)
         self._stuck: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._lanes = Lanes(threads, "handlers")
+        self._lanes = Lanes(2 * threads, "handlers")
 
     @property
     def engine(self) -> Engine:
@@ -61,25 +75,30 @@ class Dispatcher:
         self,
         event: Event,
         on_settled: Callable[[], None] | None = None,
-        also: Mapping[StateKey, Write] | None = None,
+        also: Mapping[StateKey, Write] = NOTHING,
         durable: bool = False,
     ) -> None:
         """Hand an event to its handlers and return at once; `on_settled` is called when it is committed or queued.
 
         With `durable`, it is only put on the queue, and is there when this returns; raises Retry when that fails.
+        Raises Overloaded while too many are under way.
         """
         settled = on_settled or (lambda: None)
         if durable:
             self._accept(event)
             settled()
             return
-        writes = also or MappingProxyType({})
-        Errand(event, self._runner, partial(self._handled, writes, settled), also=writes).begin(self)
+        self._enter()
+        Errand(event, self._runner, partial(self._handled, also, partial(self._leave, settled)), also=also).begin(self)
 
     def count(self, what: str, times: int = 1) -> None:
         """Count something for people to see."""
         with self._lock:
             self.counts[what] += times
+
+    def allowance(self, handler: str) -> Allowance:
+        """How far a handler may go."""
+        return self._allowance.of(handler, self.router)
 
     def hanging(self, handler: str) -> int:
         """How many runs of a handler hang now."""
@@ -94,30 +113,56 @@ class Dispatcher:
         """Start nothing more and let what runs finish; False when some did not in `timeout` seconds."""
         return self._lanes.stop(timeout)
 
+    def _enter(self) -> None:
+        with self._lock:
+            if self._in_flight >= self._limit:
+                self.counts["refused: the limit of in_flight is reached"] += 1
+                raise Overloaded(f"{self._limit} events are under way, as many as BOTPLATFORM_IN_FLIGHT allows")
+            self._in_flight += 1
+
+    def _leave(self, settled: Callable[[], None]) -> None:
+        with self._lock:
+            self._in_flight -= 1
+        settled()
+
     def _handled(self, also: Mapping[StateKey, Write], settled: Callable[[], None], handled: Handled) -> None:
         if handled.waiting:
-            self.enqueue(_Handover(handled.event, partial(self._hand_over, handled.event, also, settled)))
+            self.enqueue(_Handover(handled.event, partial(self._hand_over, handled, also, settled)))
         else:
             settled()
 
-    def _hand_over(self, event: Event, also: Mapping[StateKey, Write], settled: Callable[[], None]) -> None:
+    def _hand_over(self, handled: Handled, also: Mapping[StateKey, Write], settled: Callable[[], None]) -> None:
         """Put an event on the queue, for the handlers that are still to do it.
 
         What was to be remembered of its delivery comes first: were this the last we do, it comes again under its id.
         """
         if also:
             self.store.write(also)
-        self._accept(event)
+        try:
+            self._accept(handled.event)
+        except Rejected as refused:
+            self._give_up(handled, str(refused))
         settled()
+
+    def _give_up(self, handled: Handled, reason: str) -> None:
+        """Make a dead letter of what no queue takes, which would be tried for ever; raises Retry where none is kept."""
+        runner, event = self._runner, handled.event
+        results = [runner.give_up(event, result.handler, f"{result.reason}; {reason}") for result in handled.waiting]
+        for result in results:
+            if result.status == "waiting":
+                raise Retry(result.reason)
+        runner.finish(event, results)
 
 
 class _Handover:
     """An event on its way to the queue, until it is there."""
 
+    kind: Hashable = "to the queue"
+    concurrency = 4
     deadline = 60.0
 
     def __init__(self, event: Event, act: Callable[[], None]) -> None:
-        self.lane: Hashable = ("to the queue", event.source, event.id)
+        self.lane: Hashable = (self.kind, event.source, event.id)
         self._act = act
 
     def run(self) -> float | None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from botplatform.event import Event
+from botplatform.hosts.allowance import Allowance
 from botplatform.hosts.lanes import Job
 from botplatform.hosts.runner import Handled, Result, Runner
 from botplatform.router import Match
@@ -21,9 +22,13 @@ STUCK_LIMIT = 4
 
 
 class Crew(Protocol):
-    """The threads that run handlers; `deadline` is how many seconds each has."""
+    """The threads that do it; `threads` is how many messages may be read at a time, for `deadline` seconds each."""
 
+    threads: int
     deadline: float
+
+    def allowance(self, handler: str) -> Allowance:
+        """How far a handler may go."""
 
     def enqueue(self, job: Job) -> None:
         """Run a job in its lane."""
@@ -107,7 +112,9 @@ class Task:
     def __init__(self, errand: Errand, match: Match, run: Run, crew: Crew) -> None:
         self.handler = match.handler.name
         self.lane: Hashable = (self.handler, errand.order)
-        self.deadline = crew.deadline
+        self.kind: Hashable = self.handler
+        self.deadline = crew.allowance(self.handler).deadline
+        self.concurrency = crew.allowance(self.handler).concurrency
         self._errand = errand
         self._match = match
         self._run = run
@@ -119,10 +126,7 @@ class Task:
         if reason:
             self._put_off(reason)
             return None
-        result = errand.runner.run(errand.event, self._match, self._run, errand.also)
-        if result.status == "waiting":
-            errand.held.add(self.lane)
-        errand.done(result)
+        self._tell(errand.runner.run(errand.event, self._match, self._run, errand.also))
         return None
 
     def abandon(self) -> float | None:
@@ -130,7 +134,7 @@ class Task:
         self._crew.hangs(self.handler, 1)
         if self._run.abandon():
             logger.error("%s runs for more than %g s on %r: given up", self.handler, self.deadline, self._errand.event)
-            self._put_off(f"it ran for more than {self.deadline:g} s")
+            self._tell(self._errand.runner.overdue(self._errand.event, self._match, self._run, self.deadline))
         return None
 
     def returned(self) -> None:
@@ -150,6 +154,10 @@ class Task:
         return f"{STUCK_LIMIT} runs of it hang already" if stuck else ""
 
     def _put_off(self, reason: str) -> None:
-        self._errand.held.add(self.lane)
         entry = {"handler": self.handler, "status": "waiting", "reason": reason}
-        self._errand.done(Result(self.handler, "waiting", reason=reason, entry=entry))
+        self._tell(Result(self.handler, "waiting", reason=reason, entry=entry))
+
+    def _tell(self, result: Result) -> None:
+        if result.status == "waiting":
+            self._errand.held.add(self.lane)
+        self._errand.done(result)

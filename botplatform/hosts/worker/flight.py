@@ -43,10 +43,13 @@ class Line(NamedTuple):
 class Flight:
     """One message, from being received to being deleted or given back; its reading is a job of the lanes."""
 
+    kind: Hashable = "reading"
+
     def __init__(self, message: Message, line: Line, on_settled: Callable[[], None]) -> None:
         self.message = message
         self.lane: Hashable = ("message", message.receipt)
         self.deadline = line.crew.deadline
+        self.concurrency = line.crew.threads
         self._line = line
         self._on_settled = on_settled
         self._lock = threading.Lock()

@@ -65,7 +65,8 @@ def _tell(entry: Entry) -> None:
         logger.warning("%s: %s: %s", about, entry["verdict"], entry["reason"])
     for handled in entry.get("handlers", ()):
         if handled["status"] != "done":
-            logger.warning("%s: %s is %s: %s", about, handled["handler"], handled["status"], handled["reason"])
+            level = logging.INFO if handled.get("asked") else logging.WARNING
+            logger.log(level, "%s: %s is %s: %s", about, handled["handler"], handled["status"], handled["reason"])
         for effect in handled.get("effects", ()):
             if effect["status"] != "performed":
                 logger.warning("%s: %s is %s: %s", about, effect["name"], effect["status"], effect["result"])

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 from botplatform import codec
 from botplatform.aws import client
-from botplatform.errors import Retry
+from botplatform.errors import Rejected, Retry
 
 # Amazon SQS, "ReceiveMessage" and "DeleteMessageBatch": at most 10 messages in one request, and 20 seconds to wait.
 BATCH = 10
 WAIT = 20
+# Amazon SQS, "SendMessage", Errors: a message that is too long, or has characters that SQS takes from nobody.
+_UNSENDABLE = {"InvalidParameterValue", "InvalidMessageContents"}
 # Where there is a dead-letter queue but the queue itself does not say how often a message may be tried.
 ATTEMPTS = 5
 
@@ -79,7 +81,10 @@ class Queue:
         self._call(self._sqs.delete_message_batch, Entries=entries)
 
     def send(self, body: bytes, group: str, id: str) -> None:
-        """Return once a message is in the queue; `group` and `id` are for FIFO queues, which know a repeated id."""
+        """Return once a message is in the queue; `group` and `id` are for FIFO queues, which know a repeated id.
+
+        Raises Rejected for a message that no queue takes.
+        """
         order = {"MessageGroupId": _short(group), "MessageDeduplicationId": _short(id)} if self.fifo else {}
         self._call(self._sqs.send_message, MessageBody=body.decode(), **order)
 
@@ -98,6 +103,8 @@ class Queue:
         try:
             return operation(**given)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
+            if isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in _UNSENDABLE:
+                raise Rejected(f"the queue {self.name} does not take it: {error}") from error
             raise Retry(f"the queue {self.name}: {error}") from error
 
 

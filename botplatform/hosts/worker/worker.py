@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from botplatform.aws import client
-from botplatform.effect import Effect
+from botplatform.effect import Effect, Publication
 from botplatform.engine import Engine
 from botplatform.errors import InvalidSettings, Rejected, StateUnavailable
 from botplatform.event import Event
@@ -49,7 +49,8 @@ class Worker:
 
     `queues` are the URLs of those it takes messages from; the first is also where events go that plugins emit, or that
     cannot be handled at once. `dead_letters` is the URL of another queue than the one their redrive policies name.
-    `threads` is how many handlers run at a time, `deadline` how many seconds each may run. Effects that are left for
+    `threads` is how many messages are taken on at a time, and how many events of one handler are handled then;
+    `deadline` is how many seconds it has for each, where it does not say otherwise. Effects that are left for
     `grace` seconds are performed by whoever sweeps, which each worker does about every `sweep_every` seconds.
     """
 
@@ -74,7 +75,7 @@ class Worker:
         self._aws = AwsHost(settings.raw)
         self._room = Room(threads)
         runners = self._runners()
-        self.dispatcher = Dispatcher(runners[0], self.store, self.accept, threads, deadline)
+        self.dispatcher = Dispatcher(runners[0], self.store, self.accept, threads, deadline, settings.in_flight)
         self._lines = [
             Line(queue, Visibility(queue), runner, self.dispatcher, self._read, partial(_bury, self._letters(queue)))
             for queue, runner in zip(self.queues, runners, strict=True)
@@ -96,7 +97,7 @@ class Worker:
         """Begin to take events in."""
         if self.devices:
             self.devices.subscribe()
-            self.devices.client.start()
+            self.devices.start()
         for part in self._parts:
             part.start()
 
@@ -112,7 +113,7 @@ class Worker:
         for line in self._lines:
             line.visibility.stop()
         if self.devices:
-            self.devices.client.stop()
+            self.devices.stop()
         self.count()
         self.store.close()
 
@@ -124,12 +125,10 @@ class Worker:
         """Write down what was done since the start, and what is under way; returns it."""
         return self.journal.count(in_flight=self._room.taken, **self.dispatcher.counts)
 
-    def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+    def publish(self, message: Publication) -> None:
         """Publish to MQTT, for the effect: to the broker in the settings, or through AWS IoT Core."""
-        if self.devices:
-            self.devices.client.publish(topic, payload, qos, retain)
-        else:
-            self._aws.publish(topic, payload, qos, retain)
+        host = self.devices or self._aws
+        host.publish(message)
 
     def accept(self, event: Event) -> None:
         """Put an event on the bus in the settings, or on the first queue, for whichever worker takes it."""
@@ -140,7 +139,7 @@ class Worker:
 
     def _runners(self) -> list[Runner]:
         """One for each queue, since each has dead letters of its own."""
-        engine = Engine(self.store, self.plugins.sources, time.time, self.plugins.infos)
+        engine = Engine(self.store, self.plugins.sources, time.time, self.plugins.infos, self.settings.chain_limit)
         router = Router(self.plugins.handlers)
         effects = {name: _going_out(effect) for name, effect in self._effects().items()}
         letters = [self._letters(queue) for queue in self.queues]
@@ -186,7 +185,7 @@ def _opened(settings: Settings, threads: int, grace: float) -> DynamoStore:
 
 
 def _dynamodb(settings: Settings, threads: int) -> Any:
-    return client("dynamodb", settings.raw, connections=threads + 10)
+    return client("dynamodb", settings.raw, connections=2 * threads + 10)
 
 
 def _bury(letters: AwsHost, message: Message, reason: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botplatform import codec
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.subscription import F, Subscription, check_text, limits, mounted, subscribe
+from botplatform.subscription import F, Subscription, check_text, limits, mounted, packages_of, subscribe
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -87,8 +87,9 @@ def mount(skill: Any) -> Callable[[Event], Reply | None]:
             return None
         return Reply(native=codec.decode(codec.encode(answer))) if answer else None
 
-    pattern = {"type": [{"prefix": "com.amazon.alexa."}]}
-    return mounted(mounted_alexa_skill, Subscription("alexa", "what an ASK skill handles", pattern, fallback=True))
+    pattern, options = {"type": [{"prefix": "com.amazon.alexa."}]}, {"packages": packages_of(skill)}
+    subscription = Subscription("alexa", "what an ASK skill handles", pattern, fallback=True, options=options)
+    return mounted(mounted_alexa_skill, subscription)
 
 
 def _spoken(event: Event) -> dict[str, str]:

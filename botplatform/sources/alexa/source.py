@@ -9,11 +9,13 @@ from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.reply import Reply
-from botplatform.source import Raw, Source, quoted, text_at
+from botplatform.source import Post, Raw, Source, quoted, text_at
 from botplatform.subscription import Subscription
 
 # Alexa Skills Kit, "Request and Response JSON Reference": 8 seconds, of which the network keeps some.
 REPLY_WITHIN = 7.0
+# Nothing can be said later without being asked.
+LATE = Reply("I am still working on it. Ask me again in a moment.")
 _TYPE = "com.amazon.alexa."
 
 
@@ -93,6 +95,13 @@ def render(event: Event, reply: Reply | None) -> Mapping[str, Any]:
     return {"version": "1.0", "sessionAttributes": dict(reply.session or {}), "response": response}
 
 
+def meanwhile(event: Event) -> Post | None:
+    """What has Alexa say that it takes a while, before the answer is there."""
+    from botplatform.sources.alexa import progressive
+
+    return progressive.meanwhile(event)
+
+
 def _speech(words: str) -> dict[str, str]:
     if words.startswith("<speak>"):
         return {"type": "SSML", "ssml": words}
@@ -130,6 +139,8 @@ SOURCE = Source(
     reply_within=reply_within,
     signed=True,
     render=render,
+    meanwhile=meanwhile,
+    late=LATE,
     unmatched=unmatched,
     secrets=frozenset({"accessToken", "apiAccessToken", "consentToken"}),
 )

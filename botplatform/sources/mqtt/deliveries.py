@@ -39,11 +39,11 @@ class Deliveries:
         """The event id of a message: call it once for each message that arrives, in their order."""
         if message.qos == 0:
             return self._new_id()
-        digest = _digest(message)
+        content = digest(message.topic, message.payload)
         with self._lock:
             known = self._remembered.get(message.packet_id)
-            if known is None or not message.duplicate or known.digest != digest:
-                known = self._remembered[message.packet_id] = Delivery(message.packet_id, digest, self._new_id())
+            if known is None or not message.duplicate or known.digest != content:
+                known = self._remembered[message.packet_id] = Delivery(message.packet_id, content, self._new_id())
             return known.event_id
 
     def record(self, message: Message) -> Delivery | None:
@@ -53,7 +53,7 @@ class Deliveries:
         """
         with self._lock:
             known = self._remembered.get(message.packet_id)
-        return known if known is not None and known.digest == _digest(message) else None
+        return known if known is not None and known.digest == digest(message.topic, message.payload) else None
 
     def confirmed(self, packet_ids: Iterable[int]) -> list[int]:
         """Forget messages whose acknowledgement the broker has, before their packet ids serve for others.
@@ -71,6 +71,7 @@ class Deliveries:
             return forgotten
 
 
-def _digest(message: Message) -> str:
-    content = message.topic.encode() + b"\0" + message.payload  # no topic has a NUL: MQTT 5.0, 4.7.3
+def digest(topic: str, payload: bytes) -> str:
+    """The same for messages that say the same."""
+    content = topic.encode() + b"\0" + payload  # no topic has a NUL: MQTT 5.0, 4.7.3
     return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,12 +12,19 @@ from botplatform.errors import Rejected
 from botplatform.event import JSON, Event
 from botplatform.router import MQTT_MESSAGE
 from botplatform.source import Raw, Source, quoted, text_at
-from botplatform.sources.mqtt.message import Message
+from botplatform.sources.mqtt.message import CHAIN_PROPERTY, Message
 from botplatform.subscription import Subscription
+from botplatform.work import CHAIN
+
+# Names of handlers, as `work.chain_of` reads them; anything else is not ours.
+_CHAIN = r"[\w.]+( [\w.]+)*"
 
 
 def to_event(message: Message, id: str, broker: str, time: datetime | None = None) -> Event:
-    """The event of a message as a client received it; `broker` names the broker, without credentials."""
+    """The event of a message as a client received it; `broker` names the broker, without credentials.
+
+    Which handlers led to it, if it says so, is in its extension `handlerchain`.
+    """
     content: dict[str, Any] = {"data": message.payload, "datacontenttype": "application/octet-stream"}
     if codec.is_json(message.payload):
         content = {"data_json": message.payload, "datacontenttype": JSON}
@@ -26,9 +34,19 @@ def to_event(message: Message, id: str, broker: str, time: datetime | None = Non
         type=MQTT_MESSAGE,
         subject=message.topic,
         time=time,
-        extensions={"mqttqos": message.qos, "mqttretain": message.retain, "partitionkey": message.topic},
+        extensions={
+            "mqttqos": message.qos,
+            "mqttretain": message.retain,
+            "partitionkey": message.topic,
+            **_chain(message),
+        },
         **content,
     )
+
+
+def _chain(message: Message) -> dict[str, str]:
+    chain = dict(message.properties).get(CHAIN_PROPERTY, "")
+    return {CHAIN: chain} if re.fullmatch(_CHAIN, chain) else {}
 
 
 def own_id(message: Message, subscriptions: Iterable[Subscription]) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botplatform.event import Event
 from botplatform.reply import Reply
 from botplatform.sources.slack.command import CommandTemplate
-from botplatform.subscription import F, Limits, Subscription, check_text, limits, mounted, subscribe
+from botplatform.subscription import F, Limits, Subscription, check_text, limits, mounted, packages_of, subscribe
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -95,8 +95,9 @@ def mount(app: Any) -> Callable[[Event], Reply | None]:
             return Reply(f"I do not know `{event.subject}`.")
         return _from_bolt(response.status, response.body)
 
-    pattern = {"type": [{"prefix": "com.slack."}]}
-    return mounted(mounted_slack_app, Subscription("slack", "what a Bolt app listens to", pattern, fallback=True))
+    pattern, options = {"type": [{"prefix": "com.slack."}]}, {"packages": packages_of(app)}
+    subscription = Subscription("slack", "what a Bolt app listens to", pattern, fallback=True, options=options)
+    return mounted(mounted_slack_app, subscription)
 
 
 def _from_bolt(status: int, body: Any) -> Reply | None:

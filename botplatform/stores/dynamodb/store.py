@@ -13,7 +13,7 @@ from botplatform.source import EffectRequest
 from botplatform.store import Abandoned, Commit, Committed, Outcome, PendingEffect, Run, StateKey, Value, Work, Write
 from botplatform.stores.dynamodb.changes import LIMIT, planned
 from botplatform.stores.dynamodb.failures import Refused
-from botplatform.stores.dynamodb.items import NEW, Action, Item, Key, marker_key, new_version, put, state_key, unchanged
+from botplatform.stores.dynamodb.items import NEW, Item, Key, marker_key, new_version, put, state_key, unchanged
 from botplatform.stores.dynamodb.marker import Marker
 from botplatform.stores.dynamodb.table import Table
 
@@ -104,28 +104,26 @@ class DynamoStore:
         raise StateUnavailable(f"others were first {RACES} times")
 
     def _write(self, writes: Mapping[StateKey, Write]) -> None:
-        self._table.write([*self._planned({}, writes).values()])
-
-    def _planned(self, reads: Mapping[StateKey, int], writes: Mapping[StateKey, Write]) -> dict[StateKey, Action]:
-        return planned(reads, writes, self._table.get, self._clock())
+        plan = planned({}, writes, self._table.get, self._clock())
+        self._table.write([step.action for step in plan.values()])
 
     def _commit(self, commit: Commit, version: int) -> Committed:
         """One try; raises Refused when only what the handler did not see has changed meanwhile."""
-        changes = self._planned(commit.reads, commit.writes)
+        plan = planned(commit.reads, commit.writes, self._table.get, self._clock(), commit.found)
         if commit.run and not commit.run.begin_commit():
             raise Abandoned(f"{commit.work.handler} was given up before it committed")
         now = self._clock()
         marker = Marker.of(commit, time.time_ns(), version, now, now + self._grace)
         try:
-            self._table.write([put(marker.item(), NEW), *changes.values()])
+            self._table.write([put(marker.item(), NEW), *(step.action for step in plan.values())])
         except Refused as refused:
             if 0 in refused.positions:
                 return self._lost(commit, marker)
             if commit.run:
                 commit.run.rolled_back()
-            _raise_conflict(commit, list(changes), refused)
+            _raise_conflict(commit, list(plan), refused)
             raise
-        return Committed(commit.outcome, marker.pending())
+        return Committed(commit.outcome, marker.pending(), [step.change for step in plan.values() if step.change])
 
     def _lost(self, commit: Commit, ours: Marker) -> Committed:
         """What holds instead of `ours`, which may be ours after all: written by a try whose answer was lost."""

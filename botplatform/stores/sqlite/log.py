@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 from botplatform import codec
-from botplatform.errors import StateUnavailable
 from botplatform.event import Event
 from botplatform.source import EffectRequest
-from botplatform.stores.sqlite.writer import Change, Writer, unavailable
+from botplatform.stores.sqlite import changes
+from botplatform.stores.sqlite.search import Search, in_log
+from botplatform.stores.sqlite.writer import ReadOnly, Writer
 
 Query = Callable[[str, tuple[Any, ...]], list[Any]]
+
+
+_EVERYTHING = Search()
+_LAST_NUMBER = 2**63 - 1
 
 
 class Log:
@@ -23,7 +27,7 @@ class Log:
 
     def __init__(
         self,
-        writer: Writer | None,
+        writer: Writer | ReadOnly,
         query: Query,
         clock: Callable[[], float] = time.time,
         mask: Callable[[Event], bytes] = Event.to_json,
@@ -33,20 +37,26 @@ class Log:
         self._clock = clock
         self._mask = mask
 
-    def record(self, event: Event, verdict: str, reason: str = "") -> None:
+    def record(self, event: Event, verdict: str, reason: str = "") -> Future[int]:
         """Log an event that no unit of work will log, or that it came once more; does not wait for the disk."""
         row = self._row(event, verdict, reason)
         again = f"{_INSERT} ON CONFLICT DO UPDATE SET deliveries = deliveries + 1"
-        self._submit(lambda connection: connection.execute(again, row).rowcount)
+        return self._writer.submit(lambda connection: connection.execute(again, row).rowcount)
 
     def reject(self, source: str, reason: str) -> None:
         """Log an input of `source` that was no event; does not wait for the disk."""
         row = (source, None, "", None, self._clock(), "rejected", reason, None)
-        self._submit(lambda connection: connection.execute(_INSERT, row).rowcount)
+        self._writer.submit(lambda connection: connection.execute(_INSERT, row).rowcount)
 
     def record_in(self, connection: sqlite3.Connection, event: Event, verdict: str, reason: str = "") -> None:
         """Log an event as part of a transaction; one that is there already stays as it is."""
         connection.execute(f"{_INSERT} ON CONFLICT DO NOTHING", self._row(event, verdict, reason))
+
+    def add_reason(self, connection: sqlite3.Connection, event: Event, reason: str) -> None:
+        """Say more about an event, as part of a transaction."""
+        self.record_in(connection, event, "accepted")
+        sql = "UPDATE events SET reason = ltrim(reason || '; ' || ?, '; ') WHERE (source, id) = (?, ?)"
+        connection.execute(sql, (reason, event.source, event.id))
 
     def _row(self, event: Event, verdict: str, reason: str) -> tuple[Any, ...]:
         now, envelope = self._clock(), self._mask(event)
@@ -55,20 +65,36 @@ class Log:
     def delivered_again(self, event: Event) -> None:
         """Count one more delivery of an event; does not wait for the disk."""
         sql = "UPDATE events SET deliveries = deliveries + 1 WHERE (source, id) = (?, ?)"
-        self._submit(lambda connection: connection.execute(sql, (event.source, event.id)).rowcount)
+        self._writer.submit(lambda connection: connection.execute(sql, (event.source, event.id)).rowcount)
 
-    def _submit(self, change: Change[Any]) -> None:
-        if self._writer is None:
-            raise StateUnavailable("this log can only be read")
-        self._writer.submit(change)
-
-    def events(self, after: int = 0, limit: int = 100, newest_first: bool = False) -> list[dict[str, Any]]:
-        """Up to `limit` entries behind number `after`: the oldest of them, or the newest first."""
+    def events(
+        self,
+        after: int = 0,
+        limit: int = 100,
+        newest_first: bool = False,
+        search: Search = _EVERYTHING,
+        before: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Up to `limit` entries between the numbers `after` and `before`: the oldest of them, or the newest first."""
+        condition, values = in_log(search)
         order = "DESC" if newest_first else "ASC"
-        return [
-            self._entry(row)
-            for row in self._query(f"{_SELECT} WHERE seq > ? ORDER BY seq {order} LIMIT ?", (after, limit))
-        ]
+        sql = f"{_SELECT} WHERE seq > ? AND seq < ? AND {condition} ORDER BY seq {order} LIMIT ?"
+        last = _LAST_NUMBER if before is None else before
+        return [self._entry(row) for row in self._query(sql, (after, last, *values, limit))]
+
+    def count(self, search: Search = _EVERYTHING) -> int:
+        """How many entries there are."""
+        condition, values = in_log(search)
+        return int(self._query(f"SELECT count(*) FROM events WHERE {condition}", values)[0][0])
+
+    def by_id(self, id: str) -> list[int]:
+        """The numbers of the entries whose events have an id: one for each source that uses it."""
+        return [number for (number,) in self._query("SELECT seq FROM events WHERE id = ? ORDER BY seq", (id,))]
+
+    def envelope(self, number: int) -> Event | None:
+        """An entry's event, its secrets masked; None when there is no such entry, or it was rejected."""
+        rows = self._query("SELECT envelope FROM events WHERE seq = ?", (number,))
+        return Event.from_json(rows[0][0]) if rows and rows[0][0] else None
 
     def event(self, number: int) -> dict[str, Any] | None:
         """One entry with its envelope, None when there is none of that number."""
@@ -93,7 +119,7 @@ class Log:
         return {**entry, "handlers": handlers}
 
     def _handled(self, key: tuple[str, str], row: Any) -> dict[str, Any]:
-        handler, finished, took, attempts, reply, suppressed = row
+        handler, finished, took, attempts, reply, suppressed, *versions = row
         where = f"{_EFFECTS} WHERE (source, id, handler) = (?, ?, ?) ORDER BY number"
         return {
             "handler": handler,
@@ -104,33 +130,19 @@ class Log:
             "reply": codec.decode(reply) if reply else None,
             "suppressed": codec.decode(suppressed) if suppressed else [],
             "effects": [_effect(effect) for effect in self._query(where, (*key, handler))],
+            "changes": [changes.shown(change) for change in self._query(_CHANGES, tuple(versions))],
         }
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[Log]:
-    """The log in a file that another process may be writing; it can only be read."""
-
-    def query(sql: str, parameters: tuple[Any, ...]) -> list[Any]:
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
-
-    try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)
-    except sqlite3.Error as error:
-        raise unavailable(error) from error
-    with closing(connection):
-        yield Log(None, query)
 
 
 _INSERT = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-_COLUMNS = ("number", "source", "id", "type", "subject", "received", "verdict", "reason", "deliveries")
-_SELECT = "SELECT seq, source, id, type, subject, received, verdict, reason, deliveries FROM events"
-_OUTCOMES = "SELECT handler, finished, took, attempts, reply, suppressed FROM outcomes WHERE (source, id) = (?, ?)"
-_INBOX = "SELECT handler, attempts, due, dead, reason FROM inbox WHERE (source, id) = (?, ?) ORDER BY seq"
+_COLUMNS = ("number", "source", "id", "type", "subject", "received", "verdict", "reason", "deliveries", "replay_of")
+_SELECT = """SELECT seq, source, id, type, subject, received, verdict, reason, deliveries,
+    CAST(envelope AS TEXT) ->> 'replayof' FROM events"""
+_OUTCOMES = """SELECT handler, finished, took, attempts, reply, suppressed, version_before, version_after
+    FROM outcomes WHERE (source, id) = (?, ?)"""
+_CHANGES = "SELECT plugin, key, before, after, size FROM changes WHERE number > ? AND number <= ? ORDER BY number"
+_INBOX = "SELECT seq, handler, attempts, due, dead, reason FROM inbox WHERE (source, id) = (?, ?) ORDER BY seq"
 _EFFECTS = "SELECT number, name, arguments, status, attempts, changed, result FROM effects"
 
 
@@ -148,6 +160,6 @@ def _effect(row: Any) -> dict[str, Any]:
 
 
 def _unfinished(row: Any) -> dict[str, Any]:
-    handler, attempts, due, dead, reason = row
-    status = "dead" if dead else "waiting"
-    return {"handler": handler, "status": status, "attempts": attempts, "due": due, "reason": reason}
+    number, handler, attempts, due, dead, reason = row
+    status = {"status": "dead", "dead_letter": number} if dead else {"status": "waiting"}
+    return {"handler": handler, **status, "attempts": attempts, "due": due, "reason": reason}

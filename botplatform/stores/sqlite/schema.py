@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+from pathlib import Path
 from typing import Final
 
 from botplatform.errors import StateUnavailable
+from botplatform.stores.sqlite.copying import beside, copy
+
+logger = logging.getLogger(__name__)
+
+# Copies of files as older versions wrote them.
+COPIES: Final = 3
 
 # One script a version; a file of version N is brought up to date by running those after N. Never edit a released one.
 MIGRATIONS: Final = (
@@ -82,15 +90,60 @@ MIGRATIONS: Final = (
         UNIQUE (source, id, handler)
     );
     """,
+    """
+    -- What commits changed, for the log and to see the state as it was. A number is the version its value got, so one
+    -- that is larger is later. The first row says since when there are all: pruning keeps one that is older than what
+    -- it leaves. Where a value is too large to be kept twice, `size` has the bytes it has since.
+    CREATE TABLE changes (
+        number INTEGER PRIMARY KEY,
+        plugin TEXT NOT NULL,
+        key TEXT NOT NULL,
+        before BLOB,
+        after BLOB,
+        size INTEGER,
+        changed REAL NOT NULL
+    );
+    CREATE INDEX changes_key ON changes (plugin, key);
+    INSERT INTO changes VALUES (1, '@history', 'begins', NULL, NULL, NULL, 0);
+
+    -- What expires is looked for each hour.
+    CREATE INDEX state_expires ON state (expires) WHERE expires IS NOT NULL;
+
+    -- A commit's changes are those with numbers behind `version_before` and up to `version_after`.
+    ALTER TABLE outcomes ADD COLUMN version_before INTEGER;
+    ALTER TABLE outcomes ADD COLUMN version_after INTEGER;
+
+    -- The size of the inbox is asked for each second; without an index, that reads all the envelopes.
+    CREATE INDEX inbox_dead ON inbox (dead);
+    """,
 )
 
 
-def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the file up to this version; raises StateUnavailable when a newer version wrote it."""
+# The row of `changes` that says that all with greater numbers are there.
+BEGINNING: Final = "INSERT INTO changes (number, plugin, key, changed) VALUES (?, '@history', 'begins', 0)"
+
+
+def migrate(connection: sqlite3.Connection, path: Path, now: float) -> None:
+    """Bring the file up to this version, and keep a copy of what an older one wrote; `now` is the Unix time in seconds.
+
+    Raises StateUnavailable when a newer version wrote it, and when there is no room for the copy.
+    """
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > len(MIGRATIONS):
         raise StateUnavailable(
             f"{path} was written by a newer botplatform (schema {found}, this one knows {len(MIGRATIONS)}): upgrade"
         )
+    if 0 < found < len(MIGRATIONS):
+        _keep_copy(path, found, now)
     for version, script in enumerate(MIGRATIONS[found:], found + 1):
         connection.executescript(f"BEGIN; {script} PRAGMA user_version = {version}; COMMIT;")
+
+
+def _keep_copy(path: Path, version: int, now: float) -> None:
+    kept = beside(path, f"v{version}", now, ".backup")
+    kept.unlink(missing_ok=True)  # of an attempt this very second
+    copy(path, kept)
+    logger.warning("%s is brought up to schema %d; as it was it is kept in %s", path, len(MIGRATIONS), kept.name)
+    copies = sorted(path.parent.glob(f"{path.name}.v*.backup"), key=lambda copy: copy.stat().st_mtime)
+    for old in copies[:-COPIES]:
+        old.unlink()

@@ -5,35 +5,27 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from botplatform import codec
-from botplatform.errors import Conflict, StateUnavailable
+from botplatform.errors import StateUnavailable
 from botplatform.event import Event
 from botplatform.source import EffectRequest
-from botplatform.state import applied
-from botplatform.store import (
-    Abandoned,
-    Commit,
-    Committed,
-    Outcome,
-    PendingEffect,
-    StateKey,
-    Value,
-    Work,
-    Write,
-    effect_key,
-)
+from botplatform.store import Abandoned, Commit, Committed, Outcome, PendingEffect, StateKey, Work, Write
+from botplatform.stores.sqlite.changes import Values
+from botplatform.stores.sqlite.copying import copy
 from botplatform.stores.sqlite.inbox import Inbox
 from botplatform.stores.sqlite.log import Log
+from botplatform.stores.sqlite.pruning import Pruning
+from botplatform.stores.sqlite.reading import OUTCOME, PENDING, Reading, to_outcome, to_pending
 from botplatform.stores.sqlite.schema import migrate
 from botplatform.stores.sqlite.writer import Writer, unavailable
 
 
-class SqliteStore:
+class SqliteStore(Reading):
     """The Store, with the inbox and the log of the local host, in one file.
 
     `path` is the file, made when missing; `clock` gives the Unix time in seconds; `mask(event)` is the envelope as
@@ -47,42 +39,26 @@ class SqliteStore:
         mask: Callable[[Event], bytes] = Event.to_json,
         synchronous: str = "FULL",
     ) -> None:
-        self._path = path
+        self.path = path
         self._synchronous = synchronous
-        self._clock = clock
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        self._version = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._connect()) as connection:
-                migrate(connection, str(path))
+                migrate(connection, path, clock())
+                (version,) = connection.execute("SELECT max(number) FROM changes").fetchone()
         except sqlite3.Error as error:
             raise unavailable(error) from error
         except OSError as error:
             raise StateUnavailable(f"the state folder {path.parent} cannot be used: {error.strerror}") from error
         self._writer = Writer(self._connect)
-        self.log = Log(self._writer, self._query, clock, mask)
-        self.inbox = Inbox(self._writer, self._query, clock, self.log, self._write)
-
-    def outcome(self, work: Work) -> Outcome | None:
-        rows = self._query(_OUTCOME, work)
-        return _outcome(rows[0]) if rows else None
-
-    def read(self, key: StateKey) -> Value:
-        rows = self._query(_READ, (*key, self._clock()))
-        return Value(*rows[0]) if rows else Value(None)
-
-    def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:
-        # The highest code point ends the range of all texts that begin with the prefix.
-        for key, value, version in self._query(_SCAN, (plugin, prefix, prefix + "\U0010ffff", self._clock())):
-            yield key, Value(value, version)
+        self._values = Values(clock, version)
+        log = Log(self._writer, self._query, clock, mask)
+        super().__init__(self._query, clock, log, Inbox(self._writer, self._query, clock, log, self._values.write))
 
     def commit(self, commit: Commit) -> Committed:
         return self._writer.apply(lambda connection: self._commit(connection, commit))
-
-    def pending(self) -> list[PendingEffect]:
-        return [_pending(row) for row in self._query(f"{_PENDING} ORDER BY number", ())]
 
     def performed(self, effect: PendingEffect, result: Mapping[str, Any]) -> None:
         self._settle(effect, "performed", codec.encode(result))
@@ -92,16 +68,26 @@ class SqliteStore:
 
     def write(self, writes: Mapping[StateKey, Write], wait: bool = True) -> None:
         """Change state outside any unit: for what a host has to remember of its own."""
-        written = self._writer.submit(lambda connection: self._write(connection, writes))
+        written = self._writer.submit(lambda connection: self._values.write(connection, writes))
         if wait:
             written.result()
 
-    def prune(self, age: float) -> int:
+    def prune(self, age: float, limit: int = 1_000_000) -> int:
         """Forget log entries, markers and performed effects older than `age` seconds; returns how many events.
 
-        A marker stays as long as any of its effects: without it, the event would be handled again.
+        Of younger events the oldest beyond `limit` are forgotten; their markers stay for 25 hours. A marker stays as
+        long as any of its effects: without it, the event would be handled again.
         """
-        return self._writer.apply(lambda connection: _prune(connection, self._clock(), age))
+        return Pruning(self._writer, self._query, self._clock()).prune(age, limit)
+
+    def backup(self, path: Path) -> None:
+        """Copy all there is into a new file, while everything goes on; raises StateUnavailable when it cannot be."""
+        copy(self.path, path)
+
+    @property
+    def damage(self) -> str:
+        """What is wrong with the file, empty as long as nothing is known; then nothing is written any more."""
+        return self._writer.damage
 
     def close(self) -> None:
         self._writer.close()
@@ -109,7 +95,7 @@ class SqliteStore:
             reader.close()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
@@ -127,50 +113,30 @@ class SqliteStore:
                 self._readers.append(reader)
             return reader.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
+            self._writer.notice(error)
             raise unavailable(error) from error
 
     def _commit(self, connection: sqlite3.Connection, commit: Commit) -> Committed:
         work, run = commit.work, commit.run
-        row = connection.execute(_OUTCOME, work).fetchone()
+        row = connection.execute(OUTCOME, work).fetchone()
+        version, changes = self._values.version, []
         if row is None:
             if run and run.abandoned:
                 raise Abandoned(f"{work.handler} was given up before it committed")
-            self._check(connection, commit.reads)
-            self._write(connection, commit.writes)
+            self._values.check(connection, commit.reads)
+            changes = self._values.write(connection, commit.writes)
             effects = [*commit.effects]
             if run and run.answered and commit.follow_up:
                 effects.append(commit.follow_up)
             self._request(connection, work, effects)
-            self._mark(connection, work, commit.outcome)
+            self._mark(connection, work, commit.outcome, version)
         elif run and run.answered and commit.follow_up and commit.outcome.duplicate:
             self._follow_up(connection, work, commit.follow_up)
         self.log.record_in(connection, commit.event, "accepted")
         # Not only what this run took from there: a dead letter whose event is delivered once more may succeed.
         connection.execute("DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", work)
-        left = connection.execute(f"{_PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
-        return Committed(_outcome(row) if row else commit.outcome, [_pending(effect) for effect in left])
-
-    def _check(self, connection: sqlite3.Connection, reads: Mapping[StateKey, int]) -> None:
-        now = self._clock()
-        for key, version in reads.items():
-            row = connection.execute(_READ, (*key, now)).fetchone()
-            if (row[1] if row else 0) != version:
-                raise Conflict(f"{key.key!r} changed")
-
-    def _write(self, connection: sqlite3.Connection, writes: Mapping[StateKey, Write]) -> None:
-        if not writes:
-            return
-        now = self._clock()
-        self._version = max(self._version + 1, time.time_ns())
-        for key, write in writes.items():
-            if write.kind == "delete":
-                connection.execute("DELETE FROM state WHERE (plugin, key) = (?, ?)", key)
-                continue
-            row = None if write.kind == "put" else connection.execute(_READ, (*key, now)).fetchone()
-            if row is None:
-                connection.execute(_PUT, (*key, applied(None, write), self._version, write.expires))
-            elif write.kind != "create":
-                connection.execute(_CHANGE, (applied(row[0], write), self._version, *key))
+        left = connection.execute(f"{PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
+        return Committed(to_outcome(row) if row else commit.outcome, [to_pending(effect) for effect in left], changes)
 
     def _request(
         self, connection: sqlite3.Connection, work: Work, effects: list[EffectRequest], first: int = 0
@@ -190,55 +156,19 @@ class SqliteStore:
         if (follow_up.name, codec.encode(follow_up.arguments)) not in asked:
             self._request(connection, work, [follow_up], len(asked))
 
-    def _mark(self, connection: sqlite3.Connection, work: Work, outcome: Outcome) -> None:
+    def _mark(self, connection: sqlite3.Connection, work: Work, outcome: Outcome, version: int) -> None:
         reply = codec.encode(outcome.reply) if outcome.reply is not None else None
         suppressed = codec.encode(outcome.suppressed) if outcome.suppressed else None
-        row = (*work, self._clock(), outcome.took, outcome.attempts, reply, suppressed)
-        connection.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        row = (*work, self._clock(), outcome.took, outcome.attempts, reply, suppressed, version, self._values.version)
+        connection.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def _settle(self, effect: PendingEffect, status: str, result: bytes) -> None:
         row = (status, self._clock(), result, effect.number)
         self._writer.apply(lambda connection: connection.execute(_SETTLE, row).rowcount)
 
 
-_OUTCOME = "SELECT reply, attempts, took, suppressed FROM outcomes WHERE (source, id, handler) = (?, ?, ?)"
-_READ = "SELECT value, version FROM state WHERE (plugin, key) = (?, ?) AND (expires IS NULL OR expires > ?)"
-_SCAN = """SELECT key, value, version FROM state WHERE plugin = ? AND key >= ? AND key < ?
-    AND (expires IS NULL OR expires > ?) ORDER BY key"""
-_PUT = "INSERT OR REPLACE INTO state (plugin, key, value, version, expires) VALUES (?, ?, ?, ?, ?)"
-_CHANGE = "UPDATE state SET value = ?, version = ? WHERE (plugin, key) = (?, ?)"
-_PENDING = """SELECT number, source, id, handler, position, name, arguments, ordering, attempts
-    FROM effects WHERE status = 'pending'"""
 _REQUEST = """INSERT INTO effects (source, id, handler, position, name, arguments, ordering, status, changed)
     VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)"""
 _REQUESTED = "SELECT name, arguments FROM effects WHERE (source, id, handler) = (?, ?, ?)"
-_EFFECTS_OF = """SELECT 1 FROM effects
-    WHERE (effects.source, effects.id, effects.handler) = (outcomes.source, outcomes.id, outcomes.handler)"""
 _SETTLE = """UPDATE effects SET status = ?, changed = ?, result = ?, attempts = attempts + 1
     WHERE number = ? AND status = 'pending'"""
-
-
-def _outcome(row: Any) -> Outcome:
-    reply, attempts, took, suppressed = row
-    return Outcome(
-        reply=codec.decode(reply) if reply is not None else None,
-        attempts=attempts,
-        took=took,
-        suppressed=tuple(codec.decode(suppressed)) if suppressed else (),
-        duplicate=True,
-    )
-
-
-def _pending(row: Any) -> PendingEffect:
-    number, source, id_, handler, position, name, arguments, order, attempts = row
-    work = Work(source, id_, handler)
-    request = EffectRequest(name, codec.decode(arguments), order)
-    return PendingEffect(number, work, request, effect_key(work, position), attempts)
-
-
-def _prune(connection: sqlite3.Connection, now: float, age: float) -> int:
-    before = now - age
-    connection.execute("DELETE FROM state WHERE expires < ?", (now,))
-    connection.execute("DELETE FROM effects WHERE changed < ? AND status = 'performed'", (before,))
-    connection.execute(f"DELETE FROM outcomes WHERE finished < ? AND NOT EXISTS ({_EFFECTS_OF})", (before,))
-    return connection.execute("DELETE FROM events WHERE received < ?", (before,)).rowcount

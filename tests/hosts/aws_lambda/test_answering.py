@@ -15,12 +15,16 @@ import pytest
 
 from botplatform import codec
 from botplatform.errors import Unauthorized
+from botplatform.hosts.aws_lambda.calls import SWEEP
 from botplatform.hosts.aws_lambda.delivering import Unfinished
+from botplatform.sources.alexa.source import LATE
 from botplatform.sources.slack.signature import sign
 from botplatform.store import StateKey
 from botplatform.stores.dynamodb import DynamoStore
+from botplatform.stores.dynamodb.store import GRACE
 from tests.effects.conftest import Web
-from tests.hosts.aws_lambda.conftest import Aws, Context, MakeFunction, call
+from tests.hosts.aws_lambda.conftest import Aws, Clock, Context, MakeFunction, call
+from tests.mosquitto import eventually
 
 SECRET = "s3cret"
 BUSY = '''
@@ -212,7 +216,7 @@ def test_what_keeps_nothing_goes_on_where_its_reply_can_follow_and_else_not(
     slack, alexa = (function({**stateless, **performs}, name, quiet=QUIET) for name in ("slack", "alexa"))
 
     answer = alexa(call("alexa"), Context(IN_A_HURRY))
-    assert answer["response"]["outputSpeech"]["text"] == "Still working on it …"
+    assert answer["response"]["outputSpeech"]["text"] == LATE.text
     assert not aws.invoked
     assert said(slack(post(command("/wait", web)), Context(IN_A_HURRY)))[1]["text"] == "Still working on it …"
 
@@ -252,6 +256,22 @@ def test_effects_that_take_too_long_do_not_keep_the_reply_and_are_left_to_anothe
 
     (continuation,) = aws.invoked
     busy(continuation, Context())
+    assert aws.published == [("jobs/first", b"1"), ("jobs/second", b"2")]
+    assert jobs_done(settings, aws) == 1
+
+
+def test_effects_left_to_a_run_that_never_comes_are_performed_by_the_sweep(
+    function: MakeFunction, settings: dict[str, str], aws: Aws
+) -> None:
+    clock = Clock()
+    busy = function(settings, "slack", clock, busy=BUSY)
+    aws.holds["iotdata"] = held = threading.Event()
+    assert said(busy(post(command("/work hard")), Context(IN_A_HURRY + 0.5)))[1]["text"] == "done"
+
+    held.set()
+    let_it_finish()
+    clock.ahead = 2 * GRACE
+    assert busy(SWEEP) == {"performed": 1}
     assert aws.published == [("jobs/first", b"1"), ("jobs/second", b"2")]
     assert jobs_done(settings, aws) == 1
 
@@ -372,7 +392,26 @@ def test_alexa_is_answered_in_time_and_the_work_goes_on(
 
     answer = alexa(call("alexa"), Context(IN_A_HURRY))
 
-    assert answer["response"]["outputSpeech"]["text"] == "Still working on it …"
+    assert answer["response"]["outputSpeech"]["text"] == LATE.text
     let_it_finish()
     alexa(aws.invoked[0], Context())
     assert jobs_done(settings, aws) == 1
+
+
+def test_alexa_says_that_it_takes_a_while_and_then_the_answer(
+    function: MakeFunction, settings: dict[str, str], aws: Aws, web: Web
+) -> None:
+    request = call("alexa")
+    request["context"]["System"].update(apiEndpoint=web.url, apiAccessToken="t0ken")
+    skill = request["session"]["application"]["applicationId"]
+    alexa = function({**settings, "ALEXA_SKILL_ID": skill}, "alexa", busy=BUSY)
+    gate().clear()
+    threading.Thread(target=lambda: eventually(lambda: web.requests) or gate().set()).start()
+
+    answer = alexa(request, Context())
+
+    assert answer["response"]["outputSpeech"]["text"] == "done"
+    (told,) = web.requests
+    assert (told.path, told.headers["authorization"]) == ("/v1/directives", "Bearer t0ken")
+    assert json.loads(told.body)["header"]["requestId"] == request["request"]["requestId"]
+    assert not aws.invoked

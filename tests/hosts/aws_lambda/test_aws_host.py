@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from botplatform import Event, Rejected, Retry
+from botplatform.effect import Publication
 from botplatform.hosts.aws import ENTRY_LIMIT, PUBLISH_LIMIT, AwsHost
 from botplatform.hosts.aws_lambda.loading import Hooks, load_effects
 from tests.hosts.aws_lambda.conftest import Aws
@@ -30,15 +31,15 @@ def bus(aws: Aws) -> Iterator[None]:
 
 
 def test_a_message_is_published(host: AwsHost, aws: Aws) -> None:
-    host.publish("locks/front/set", b"\x00open", 2, True)
+    host.publish(Publication("locks/front/set", b"\x00open", 2, True))
 
     assert aws.published == [("locks/front/set", b"\x00open")]
 
 
 def test_a_message_over_the_limit_of_iot_core_is_rejected(host: AwsHost, aws: Aws) -> None:
-    host.publish("big", b"x" * PUBLISH_LIMIT, 1, False)
+    host.publish(Publication("big", b"x" * PUBLISH_LIMIT))
     with pytest.raises(Rejected, match="131073 bytes for big: AWS IoT Core takes 131072 at most"):
-        host.publish("big", b"x" * (PUBLISH_LIMIT + 1), 1, False)
+        host.publish(Publication("big", b"x" * (PUBLISH_LIMIT + 1)))
 
     assert len(aws.published) == 1
 
@@ -87,7 +88,7 @@ def test_what_is_away_for_now_is_tried_again(service: str, aws: Aws) -> None:
     aws.refuses.add(service)
     host = AwsHost({**aws.settings, "BOTPLATFORM_BUS": "here", "BOTPLATFORM_DEAD_LETTERS": "http://127.0.0.1:1/q"})
     ask = {
-        "iotdata": lambda: host.publish("a", b"", 0, False),
+        "iotdata": lambda: host.publish(Publication("a", b"", 0)),
         "events": lambda: host.accept(EVENT),
         "sqs": lambda: host.bury(EVENT, "h", "r"),
     }[service]

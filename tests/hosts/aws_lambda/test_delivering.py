@@ -288,3 +288,13 @@ def test_a_process_that_is_killed_in_the_middle_of_an_effect_has_changed_state_o
     continuation = {"botplatform": "continue", "event": order("a"), "handlers": ["shop.count"]}
     shop(continuation, Context())
     assert (state("orders"), aws.published) == (1, [("kitchen/orders", b"a")])
+
+
+def test_what_goes_on_for_a_handler_that_is_gone_becomes_a_dead_letter(
+    shop: Any, stage: dict[str, str], aws: Aws, lines: Lines
+) -> None:
+    shop({"botplatform": "continue", "event": order("a"), "handlers": ["shop.gone"]}, Context())
+    reason = "no handler shop.gone listens to this any more"
+    [letter] = aws.letters(stage["BOTPLATFORM_DEAD_LETTERS"])
+    assert (letter["event"]["id"], letter["handler"], letter["reason"]) == ("a", "shop.gone", reason)
+    assert [(handler["status"], handler["reason"]) for handler in lines()[-1]["handlers"]] == [("dead", reason)]

@@ -16,6 +16,7 @@ from botplatform.hosts.local.recorder import Recorder
 from botplatform.hosts.local.task import Delivery
 from botplatform.plugins import Plugins
 from botplatform.router import Handler, Router
+from botplatform.settings import Settings
 from botplatform.stores.sqlite import SqliteStore
 
 PATIENCE = 20.0
@@ -25,7 +26,12 @@ class Machine:
     """Handles events with `handlers`; retries follow at once."""
 
     def __init__(
-        self, folder: Path, *handlers: Handler, deadline: float = 30.0, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        *handlers: Handler,
+        deadline: float = 30.0,
+        clock: Callable[[], float] = time.time,
+        settings: Settings | None = None,
     ) -> None:
         self.outside: list[tuple[str, Mapping[str, Any]]] = []
         self.store = SqliteStore(folder / "state.db", clock)
@@ -33,7 +39,8 @@ class Machine:
         self.performer.effects = {name: self._effect(name) for name in ("text", "slack")}
         self.recorder = Recorder(folder / "running.bin", self.store, clock())
         engine = Engine(self.store, Plugins().sources, clock)
-        self.dispatcher = Dispatcher(engine, self.store, self.performer, self.recorder, deadline)
+        parts = (engine, self.store, self.performer, self.recorder)
+        self.dispatcher = Dispatcher(*parts, settings or Settings(), deadline)
         self.dispatcher.router = Router(handlers)
         for part in (self.performer, self.dispatcher):
             part.backoff = lambda attempts: 0.001 * attempts
@@ -41,7 +48,7 @@ class Machine:
 
     def resume(self) -> None:
         """Go on with what the last machine on this folder left."""
-        self.dispatcher.resume()
+        self.dispatcher.resume(self.store.inbox.all_waiting())
         self.performer.resume()
 
     def handle(self, *events: Event) -> list[Delivery]:

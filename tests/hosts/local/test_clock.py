@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from botplatform.errors import Overloaded
 from botplatform.hosts.local.platform import Platform
 from botplatform.router import Router
 from botplatform.store import StateKey, Value, Write
+from botplatform.stores.sqlite.inbox import Waiting
+from tests.handlers import happened
 from tests.hosts.local.running import configured, state, written
 from tests.mosquitto import eventually
 
@@ -61,10 +64,11 @@ def start(tmp_path: Path, time: Time) -> Iterator[Start]:
     """
     with ExitStack() as running:
 
-        def start(expression: str, timezone: str = "UTC", missed: str = "skip") -> Platform:
+        def start(expression: str, timezone: str = "UTC", missed: str = "skip", **limits: str) -> Platform:
             running.close()
             folder = written(tmp_path, {"tick": PLUGIN.format(**locals())})
-            platform = Platform(configured(tmp_path), [folder], time, entry_points=False)
+            settings = configured(tmp_path, **limits)
+            platform = Platform(settings, [folder], time, entry_points=False)
             running.callback(platform.stop)
             platform.dispatcher.router = Router(platform.plugins.handlers)
             platform.clock.look()
@@ -133,6 +137,40 @@ def test_a_tick_a_little_late_is_not_missed(start: Start, time: Time) -> None:
     start("rate(1 hour)", missed="skip")
     time.passes(hours=1, seconds=59)
     assert ticks(start("rate(1 hour)", missed="skip")) == ["2026-01-05T13:00:00Z"]
+
+
+@pytest.mark.parametrize("minutes", [0.5, 3, 90])
+def test_a_tick_there_is_no_room_for_waits_however_long_and_is_none_that_was_missed(
+    start: Start, time: Time, minutes: float
+) -> None:
+    platform = start("rate(1 hour)", missed="skip", BOTPLATFORM_INBOX_LIMIT="2")
+    time.passes(minutes=59, seconds=50)
+    platform.clock.look()
+    for id in ("dead", "buried"):
+        platform.dispatcher.give_up(Waiting(happened(id), "gone.handler", 5, 0.0))
+    time.passes(seconds=10)
+    for _ in range(int(minutes * 6)):
+        with pytest.raises(Overloaded):
+            platform.clock.look()
+        time.passes(seconds=10)
+    platform.store.inbox.drop([letter.number for letter in platform.store.inbox.dead_letters()])
+    eventually(lambda: platform.dispatcher.levels()["inbox"]["now"] == 0)
+
+    due = ["2026-01-05T13:00:00Z", "2026-01-05T14:00:00Z"] if minutes > 60 else ["2026-01-05T13:00:00Z"]
+    assert ticks(platform) == due
+    assert platform.dispatcher.counts["ticks skipped after a downtime"] == 0
+
+
+def test_a_schedule_that_comes_back_has_its_downtime_though_the_platform_had_none(start: Start, time: Time) -> None:
+    platform = start("rate(1 hour)", missed="skip")
+    router, platform.dispatcher.router = platform.dispatcher.router, Router()
+    for _ in range(4):
+        time.passes(minutes=50)
+        platform.clock.look()
+    platform.dispatcher.router = router
+
+    assert ticks(platform) == []
+    assert platform.dispatcher.counts["ticks skipped after a downtime"] == 3
 
 
 def test_of_a_very_long_downtime_the_latest_ticks_are_caught_up_with(start: Start, time: Time) -> None:

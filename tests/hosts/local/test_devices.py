@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from botplatform.effect import Publication
 from botplatform.hosts.local.platform import Platform
+from botplatform.stores.sqlite.inbox import Waiting
+from tests.handlers import happened
 from tests.hosts.local.running import log, request, running, state
 from tests.hosts.mqtt.clients import MakeBroker, subscribed
 from tests.mosquitto import Mosquitto, eventually, issue_certificates, password_file
@@ -107,12 +110,41 @@ def test_messages_of_a_device_reach_a_handler_in_order(platform: Platform, mosqu
 def test_a_message_is_not_acknowledged_before_it_is_handled(
     tmp_path: Path, platform: Platform, mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
+    platform.dispatcher.patience = 3600
     mosquitto.publish("slow/one", "1")
     eventually(lambda: "waiting" in caplog.messages)
     restart(mosquitto, platform)
     eventually(lambda: platform.dispatcher.counts["events"] == 2)
     (tmp_path / "open").touch()
     assert seen(platform) == {"waited": 1}
+
+
+def test_a_message_whose_handler_is_slow_is_acknowledged_once_it_is_in_the_inbox(
+    tmp_path: Path, platform: Platform, mosquitto: Mosquitto
+) -> None:
+    platform.dispatcher.patience = 0.05
+    mosquitto.publish("slow/one", "1")
+    eventually(lambda: platform.store.inbox.waiting())
+    listens(platform)
+    restart(mosquitto, platform)
+    (tmp_path / "open").touch()
+    assert (seen(platform), deliveries(platform)) == ({"waited": 1}, [1])
+
+
+def test_messages_there_is_no_room_for_wait_and_arrive_once_and_in_order(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    plugins = {"devices": PLUGIN.format(gate="")}
+    with running(tmp_path, plugins, MQTT_URL=mosquitto.url, BOTPLATFORM_INBOX_LIMIT="1") as platform:
+        listens(platform)
+        platform.dispatcher.give_up(Waiting(happened("dead"), "gone.handler", 5, 0.0))
+        mosquitto.publish("counted/one", *map(str, range(30)))
+        mosquitto.publish("counted/two", *map(str, range(30)))
+        eventually(lambda: platform.dispatcher.counts["refused: the limit of inbox is reached"] > 2)
+        assert state(platform, "devices") == {}
+
+        platform.store.inbox.drop([letter.number for letter in platform.store.inbox.dead_letters()])
+        everything = {"one": [*range(30)], "two": [*range(30)]}
+        eventually(lambda: state(platform, "devices") == everything)
+        assert deliveries(platform) == [1] * 61
 
 
 def test_a_message_is_acknowledged_once_it_is_handled(platform: Platform, mosquitto: Mosquitto) -> None:
@@ -123,6 +155,18 @@ def test_a_message_is_acknowledged_once_it_is_handled(platform: Platform, mosqui
     mosquitto.publish("counted/one", "2")
     eventually(lambda: seen(platform) == {"one": [1, 2]})
     assert deliveries(platform) == [1, 1]
+
+
+def test_while_there_is_no_room_for_messages_of_the_embedded_broker_it_still_takes_ours(tmp_path: Path) -> None:
+    with running(tmp_path, {"devices": PLUGIN.format(gate="")}, BOTPLATFORM_INBOX_LIMIT="1") as platform:
+        listens(platform)
+        platform.dispatcher.give_up(Waiting(happened("dead"), "gone.handler", 5, 0.0))
+        for number in range(200):  # a hundred are all the broker sends without an acknowledgement
+            platform.publish(Publication("counted/one", b"%d" % number))
+        assert state(platform, "devices") == {}
+
+        platform.store.inbox.drop([letter.number for letter in platform.store.inbox.dead_letters()])
+        eventually(lambda: state(platform, "devices") == {"one": [*range(200)]})
 
 
 def test_what_came_while_the_platform_was_away_is_handled_when_it_is_back(
@@ -201,6 +245,6 @@ def test_settings_alone_connect_a_broker_with_users_its_own_authority_and_client
     with running(tmp_path, {"devices": PLUGIN.format(gate="")}, **settings) as platform:
         eventually(lambda: platform.devices and platform.devices.client.connected)
         listens(platform)
-        platform.publish("counted/lamp", b"1", 1, False)
+        platform.publish(Publication("counted/lamp", b"1"))
         eventually(lambda: state(platform, "devices") == {"lamp": [1]})
         assert "p@ss" not in repr(platform.settings) + repr(platform.devices)

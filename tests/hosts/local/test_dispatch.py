@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from botplatform import Context, Event, Rejected, Retry, codec, slack
-from botplatform.hosts.local.task import ATTEMPTS, CRASH_LIMIT, STUCK_LIMIT
+from botplatform.hosts.local.dispatch import RETRIES
+from botplatform.hosts.local.task import CRASH_LIMIT, STUCK_LIMIT
 from botplatform.router import Handler
 from botplatform.store import StateKey, Work, Write
 from tests.disks import SmallDisk, mounted
@@ -254,10 +255,10 @@ def test_a_failing_event_is_tried_again_and_then_a_dead_letter(start: Start) -> 
     eventually(lambda: dead_letters(machine))
 
     assert sorted(result.status for result in delivery.results) == ["done", "waiting"]
-    assert dead_letters(machine) == [("1", ATTEMPTS, "LookupError: no such room")]
-    assert len(runs) == ATTEMPTS
+    assert dead_letters(machine) == [("1", RETRIES + 1, "LookupError: no such room")]
+    assert len(runs) == RETRIES + 1
     assert machine.dispatcher.counts["dead letters"] == 1
-    assert machine.dispatcher.counts["tried again"] == ATTEMPTS - 1
+    assert machine.dispatcher.counts["tried again"] == RETRIES
 
 
 def test_each_attempt_waits_as_long_as_the_backoff_says(start: Start) -> None:
@@ -272,7 +273,7 @@ def test_each_attempt_waits_as_long_as_the_backoff_says(start: Start) -> None:
     machine.handle(happened())
     eventually(lambda: dead_letters(machine))
 
-    assert asked == list(range(1, ATTEMPTS + 1))
+    assert asked == list(range(1, RETRIES + 2))
 
 
 def test_a_retry_that_says_when_is_kept_until_then(start: Start) -> None:
@@ -481,6 +482,16 @@ def test_a_handler_that_hangs_too_often_is_not_started_until_one_of_its_runs_is_
     eventually(lambda: machine.dispatcher.stuck["demo.hang"] == 0)
     (taken,) = machine.handle(happened("taken"))
     assert taken.results[0].status == "done"
+
+
+def test_what_is_done_and_comes_again_is_settled_though_its_handler_is_not_started_any_more(start: Start) -> None:
+    machine = start(handler_of(lambda: None))
+    machine.handle(happened())
+    machine.dispatcher.stuck["demo.<lambda>"] = STUCK_LIMIT
+
+    (again,) = machine.handle(happened())
+
+    assert again.results[0].again
 
 
 def test_somebody_who_waits_for_a_handler_that_hangs_is_told_so_and_it_is_not_tried_again(

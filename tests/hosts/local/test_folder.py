@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from botplatform.errors import Overloaded
 from botplatform.hosts.local.folder import WatchedFolder
 from botplatform.hosts.local.platform import Platform
+from botplatform.stores.sqlite.inbox import Waiting
+from tests.handlers import happened
 from tests.hosts.local.running import log, running, state
 from tests.mosquitto import eventually
 
@@ -93,6 +96,33 @@ def test_a_bad_file_is_said_once_and_keeps_no_other_out(
         f"{tmp_path / 'b.json'}: $.Records[1]: no CloudTrail record: eventID missing",
     ]
     assert state(platform, "calls")["beside"] == 1
+
+
+def test_a_file_with_more_than_there_is_room_for_at_a_time_is_taken_in_whole(tmp_path: Path) -> None:
+    ids = [str(number) for number in range(50)]
+    with running(tmp_path, {"calls": PLUGIN}, BOTPLATFORM_IN_FLIGHT="3") as platform:
+        watched = WatchedFolder(tmp_path / "logs", platform.doors, platform.store)
+        (tmp_path / "logs").mkdir()
+        (tmp_path / "logs" / "file.json").write_bytes(records(*ids))
+        watched.look()
+        watched.look()
+        assert state(platform, "calls") == dict.fromkeys(ids, 1)
+
+
+def test_a_file_waits_while_there_is_no_room(tmp_path: Path) -> None:
+    with running(tmp_path, {"calls": PLUGIN}, BOTPLATFORM_INBOX_LIMIT="1") as platform:
+        watched = WatchedFolder(tmp_path / "logs", platform.doors, platform.store)
+        (tmp_path / "logs").mkdir()
+        (tmp_path / "logs" / "file.json").write_bytes(records("patient"))
+        platform.dispatcher.give_up(Waiting(happened("dead"), "gone.handler", 5, 0.0))
+        watched.look()
+        with pytest.raises(Overloaded):
+            watched.look()
+
+        platform.store.inbox.drop([letter.number for letter in platform.store.inbox.dead_letters()])
+        eventually(lambda: platform.dispatcher.levels()["inbox"]["now"] == 0)
+        watched.look()
+        assert state(platform, "calls") == {"patient": 1}
 
 
 def test_other_files_are_let_alone(tmp_path: Path, platform: Platform, watched: WatchedFolder) -> None:

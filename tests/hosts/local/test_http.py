@@ -18,8 +18,13 @@ import pytest
 from botplatform.errors import BotplatformError, StateUnavailable
 from botplatform.hosts.local import simulate
 from botplatform.hosts.local.development import alexa_authority, slack_secret
+from botplatform.hosts.local.doors import Seats
 from botplatform.hosts.local.platform import Platform
+from botplatform.hosts.local.task import Delivery
+from botplatform.plugins import Plugins
 from botplatform.sources.slack import signature
+from botplatform.stores.sqlite.inbox import Waiting
+from tests.handlers import happened
 from tests.hosts.local.fake_slack import FakeSlack
 from tests.hosts.local.process import Process
 from tests.hosts.local.running import configured, from_alexa, from_slack, log, request, running, state, written
@@ -456,6 +461,69 @@ def test_deliveries_of_one_command_at_once_run_its_handler_once(
         (tmp_path / "open").touch()
         assert {answer.result().json["text"] for answer in answers} == {"At last."}
     assert state(patient, "patient") == {"count": 1}
+
+
+def test_a_hundred_slow_commands_at_once_are_all_acknowledged_and_their_replies_follow(
+    tmp_path: Path, patient: Platform, fake_slack: FakeSlack
+) -> None:
+    def ask(number: int) -> Any:
+        command = fake_slack.command("/wait").replace(b"1.2.3", b"%d" % number).replace(b"U1", b"U%d" % number)
+        return from_slack(patient, command).json["text"]
+
+    with ThreadPoolExecutor(100) as people:
+        assert {*people.map(ask, range(100))} == {"Still working on it …"}
+    (tmp_path / "open").touch()
+    assert [fake_slack.next()[1]["text"] for _ in range(100)] == ["At last."] * 100
+    assert state(patient, "patient") == {"count": 100}
+
+
+def test_whoever_waits_longest_leaves_the_seat_to_whoever_comes_when_all_are_taken() -> None:
+    source = Plugins().sources["slack"]
+    first, second, third, fourth = (Delivery(happened(str(number)), source) for number in range(4))
+    seats = Seats(2)
+    with seats.waiting(first):
+        with seats.waiting(second), seats.waiting(third):
+            assert [delivery.settled.is_set() for delivery in (first, second, third)] == [True, False, False]
+        with seats.waiting(fourth):
+            assert not any(delivery.settled.is_set() for delivery in (second, third, fourth))
+    assert not first.durable
+
+
+# Where there is no room.
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Platform]:
+    """A platform whose inbox is full of a dead letter."""
+    with running(tmp_path, {"counter": COUNTER}, BOTPLATFORM_INBOX_LIMIT="1") as platform:
+        platform.dispatcher.give_up(Waiting(happened("dead"), "gone.handler", 5, 0.0))
+        yield platform
+
+
+def test_whoever_comes_while_there_is_no_room_is_told_so_and_nothing_is_taken_in(
+    full: Platform,
+) -> None:
+    answers = [
+        from_slack(full, COMMAND),
+        from_slack(full, mention("full")),
+        from_alexa(full, simulate.alexa_intent("CountIntent", {}, datetime.now(UTC))),
+        request(f"{full.url}/events", json.dumps([cloud_event("1"), cloud_event("2")]).encode()),
+    ]
+
+    assert [(answer.status, answer.headers["Retry-After"]) for answer in answers] == 4 * [(503, "5")]
+    assert {answer.error for answer in answers} == {
+        "1 events are in the inbox, as many as BOTPLATFORM_INBOX_LIMIT allows"
+    }
+    assert full.dispatcher.counts["refused: the limit of inbox is reached"] == 4
+    assert (state(full, "counter"), len(log(full))) == ({}, 1)
+
+
+def test_a_request_with_more_events_than_there_is_room_for_at_a_time_is_taken_in_whole(tmp_path: Path) -> None:
+    events = [cloud_event(str(number)) for number in range(40)]
+    with running(tmp_path, {"counter": COUNTER}, BOTPLATFORM_IN_FLIGHT="2") as platform:
+        answer = request(f"{platform.url}/events", json.dumps(events).encode())
+        assert (answer.status, answer.json["accepted"]) == (202, 40)
+        assert len(state(platform, "counter")) == 40
 
 
 # Starting and stopping.

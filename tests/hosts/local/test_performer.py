@@ -12,8 +12,8 @@ import pytest
 
 from botplatform import Rejected, Retry
 from botplatform.effect import Effect
-from botplatform.errors import StateUnavailable
-from botplatform.hosts.local.performer import ATTEMPTS, Performer
+from botplatform.errors import Overloaded, StateUnavailable
+from botplatform.hosts.local.performer import ATTEMPTS, CONCURRENCY, Performer
 from botplatform.source import EffectRequest
 from botplatform.store import Commit, Outcome, PendingEffect, Work
 from botplatform.stores.sqlite import SqliteStore
@@ -268,3 +268,38 @@ def test_stopping_leaves_what_did_not_begin_to_the_next_start(store: SqliteStore
     released.set()
 
     eventually(lambda: [effect.request.arguments["body"] for effect in store.pending()] == ["not begun"])
+
+
+def test_an_effect_there_is_no_room_for_in_our_own_inbox_is_never_given_up(store: SqliteStore, start: Start) -> None:
+    calls = Calls(*(Overloaded("it is full") for _ in range(3 * ATTEMPTS)))
+    performer = start(calls)
+    performer.perform(committed(store, "hi"))
+
+    eventually(lambda: logged(store) == [("performed", 1, {"id": "7"})])
+    assert len(calls.keys) == 3 * ATTEMPTS + 1
+    eventually(lambda: performer.pending() == 0)
+
+
+def test_effects_that_take_long_leave_half_of_the_threads_to_those_of_other_names(
+    store: SqliteStore, start: Start
+) -> None:
+    released, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(_arguments: Mapping[str, Any], _key: str) -> Mapping[str, Any]:
+        begun.release()
+        assert released.wait(PATIENCE)
+        return {}
+
+    performer, quick = start(slow), Calls()
+    performer.effects = {**performer.effects, "other": Effect("other", quick, "a test")}
+    performer.perform(committed(store, *range(4 * CONCURRENCY)))
+    assert all(begun.acquire(timeout=PATIENCE) for _ in range(CONCURRENCY))
+    work = Work(SOURCE, "2", "demo.handle")
+    others = [EffectRequest("other", {"body": number}, "") for number in range(20)]
+    performer.perform(store.commit(Commit(work, happened("2"), Outcome(), effects=others)).effects)
+
+    eventually(lambda: sorted(quick.bodies) == [*range(20)])
+    assert not begun.acquire(blocking=False)
+    assert performer.pending() >= 4 * CONCURRENCY
+    released.set()
+    eventually(lambda: performer.pending() == 0)

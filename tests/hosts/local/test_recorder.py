@@ -52,6 +52,13 @@ def test_what_never_crashed_is_not_counted(machine: Machine) -> None:
     assert machine.start().crashes(A) == 0
 
 
+def test_its_file_has_its_room_before_the_disk_is_full(tmp_path: Path, machine: Machine) -> None:
+    machine.start()
+
+    stat = (tmp_path / "running.bin").stat()
+    assert stat.st_blocks * 512 >= stat.st_size
+
+
 def test_what_raised_did_not_crash(machine: Machine) -> None:
     recorder = machine.start()
     with pytest.raises(LookupError), recorder.running(A):

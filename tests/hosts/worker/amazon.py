@@ -20,14 +20,17 @@ SETTINGS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_R
 
 class Mishap(NamedTuple):
     """What happens to a call: `before` it reaches the service, which it then never does; or `after` that, and before
-    its answer comes back. `answer` is given in place of the service's.
+    its answer comes back. `answer` is given in place of the service's; with `cut`, the service's own ends half-way.
     """
 
     before: Callable[[], object] | None = None
     after: Callable[[], object] = lambda: None
     answer: tuple[int, Mapping[str, Any]] | None = None
+    cut: bool = False
 
 
+# What an answer that is cut off says of its length.
+PROMISED = "X-Promised-Length"
 THROTTLED = Mishap(answer=(400, {"__type": "ThrottlingException", "message": "Rate exceeded"}))
 
 
@@ -91,7 +94,7 @@ class Amazon:
         mishap.after()
         if operation == "ReceiveMessage" and b"ReceiptHandle" not in answer[2]:
             time.sleep(0.1)
-        return answer
+        return _half(answer) if mishap.cut else answer
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         amazon = self
@@ -108,9 +111,10 @@ class Amazon:
                     for name, value in answered.items():
                         if name.lower() not in ("content-length", "connection", "transfer-encoding"):
                             self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(content)))
+                    self.send_header("Content-Length", answered.get(PROMISED, str(len(content))))
                     self.end_headers()
                     self.wfile.write(content)
+                    self.close_connection |= PROMISED in answered
 
             def log_message(self, *_: object) -> None:
                 """Nobody wants to know."""
@@ -133,6 +137,11 @@ def _wants_to_be_alone(headers: Mapping[str, str], body: bytes) -> bool:
 
 def _is_fifo(headers: Mapping[str, str], body: bytes) -> bool:
     return _target(headers).endswith("ReceiveMessage") and b'.fifo"' in body
+
+
+def _half(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict[str, str], bytes]:
+    status, headers, content = answer
+    return status, {**headers, PROMISED: str(len(content))}, content[: len(content) // 2]
 
 
 def _operation(headers: Mapping[str, str], body: bytes) -> str:

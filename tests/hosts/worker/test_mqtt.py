@@ -45,9 +45,9 @@ def broker(stage: Stage, mosquitto: Mosquitto) -> Mosquitto:
     return mosquitto
 
 
-def listening(stage: Stage, broker: Mosquitto, name: str) -> WorkerProcess:
+def listening(stage: Stage, broker: Mosquitto, name: str, **settings: str) -> WorkerProcess:
     """A worker that has subscribed by now: the broker acknowledges it in its log."""
-    worker = stage.worker(MQTT_URL=broker.url, MQTT_CLIENT_ID=name)
+    worker = stage.worker(MQTT_URL=broker.url, MQTT_CLIENT_ID=name, **settings)
     eventually(lambda: f"Sending SUBACK to {name}" in (stage.folder / "mosquitto.log").read_text())
     return worker
 

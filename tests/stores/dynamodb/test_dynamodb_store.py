@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from botplatform.source import EffectRequest
-from botplatform.store import Commit, Outcome, Run, StateKey, Work, Write
+from botplatform.store import Change, Commit, Committed, Outcome, Run, StateKey, Work, Write
 from botplatform.stores.dynamodb import DynamoStore
 from botplatform.stores.dynamodb.marker import ASKED_LIMIT, KEPT
 from tests.handlers import SOURCE, happened
@@ -340,4 +340,41 @@ def test_nothing_is_settled_of_a_marker_that_is_gone(store: DynamoStore, dynamod
     store.performed(effect, {})
 
     assert store.outcome(WORK) is None
-    assert store.commit(commit(outcome=AGAIN)) == (AGAIN, [])
+    assert store.commit(commit(outcome=AGAIN)) == Committed(AGAIN, [])
+
+
+# What a commit changed.
+
+
+@pytest.mark.parametrize(
+    ("there", "write", "looked", "changed"),
+    [
+        (b"1", put(b"2"), True, Change(COUNT, b"1", b"2")),
+        (b"1", put(b"2"), False, Change(COUNT, None, b"2", seen=False)),
+        (b"1", put(b"1"), True, None),
+        (None, put(b"2"), True, Change(COUNT, None, b"2")),
+        (b"1", Write("delete"), True, Change(COUNT, b"1", None)),
+        (b"1", Write("delete"), False, Change(COUNT, None, None, seen=False)),
+        (None, Write("delete"), True, None),
+        (b"1", Write("add", b"2"), False, Change(COUNT, b"1", b"3")),
+        (None, Write("add", b"2"), False, Change(COUNT, None, b"2")),
+        (b"[1]", Write("append", b"[2]"), True, Change(COUNT, b"[1]", b"[1,2]")),
+        (None, Write("create", b"1"), False, Change(COUNT, None, b"1")),
+        (b"1", Write("create", b"2"), False, None),
+    ],
+)
+def test_it_tells_what_it_changed_as_far_as_it_knows_without_asking(
+    there: bytes | None, write: Write, looked: bool, changed: Change | None, store: DynamoStore
+) -> None:
+    if there is not None:
+        store.write({COUNT: put(there)})
+    value = store.read(COUNT)
+    known = {"reads": {COUNT: value.version}, "found": {COUNT: value.json}} if looked else {}
+
+    assert store.commit(commit(writes={COUNT: write}, **known)).changes == ([changed] if changed else [])
+
+
+def test_a_second_commit_of_the_same_work_changed_nothing(store: DynamoStore) -> None:
+    store.commit(commit(writes={COUNT: put(b"1")}))
+
+    assert not store.commit(commit(writes={COUNT: put(b"2")})).changes

@@ -12,35 +12,18 @@ from typing import Any
 
 import pytest
 
-from botplatform import Event
 from botplatform.errors import StateUnavailable
 from botplatform.hosts.local.lock import FolderLock
 from botplatform.source import MASK, EffectRequest, masked
-from botplatform.store import Commit, Outcome, Run, StateKey, Work, Write
+from botplatform.store import Outcome, Run, Work, Write
 from botplatform.stores.sqlite import SqliteStore
-from botplatform.stores.sqlite.inbox import Waiting
-from botplatform.stores.sqlite.log import reading
+from botplatform.stores.sqlite.reading import reading
 from botplatform.stores.sqlite.writer import Writer
 from tests.disks import SmallDisk, mounted
 from tests.handlers import SOURCE, happened
-from tests.stores.conftest import Clock
+from tests.stores.sqlite.work import HANDLER, KEY, commit, waiting
 
-HANDLER = "demo.handle"
-KEY = StateKey("demo", "k")
 TEXT = EffectRequest("text", {"to": "owner", "body": "hi"}, "owner")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
-
-
-def commit(event: Event, **asked: Any) -> Commit:
-    return Commit(Work(event.source, event.id, HANDLER), event, **{"outcome": Outcome(), **asked})
-
-
-def waiting(event: Event, **known: Any) -> Waiting:
-    return Waiting(event, HANDLER, **{"attempts": 1, "due": 0.0, **known})
 
 
 # Groups: what waits together is committed together.
@@ -117,6 +100,36 @@ def test_nobody_is_told_of_success_when_the_transaction_fails(group: Group) -> N
     assert group.go() == []
     with pytest.raises(StateUnavailable):
         lost.result()
+
+
+def malformed() -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def test_what_was_queued_when_damage_was_noticed_is_not_committed(group: Group) -> None:
+    queued = group.insert(1)
+    group.writer.notice(malformed())
+
+    assert group.go() == []
+    assert isinstance(queued.exception(), StateUnavailable)
+
+
+def test_nobody_is_told_of_success_where_the_file_is_found_damaged(
+    group: Group, caplog: pytest.LogCaptureFixture
+) -> None:
+    def damaged(_: sqlite3.Connection) -> None:
+        raise malformed()
+
+    before = group.insert(1)
+    group.writer.submit(damaged)
+
+    assert group.go() == []
+    assert isinstance(before.exception(), StateUnavailable)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    with pytest.raises(StateUnavailable, match="damaged"):
+        group.writer.apply(lambda _: None)
 
 
 def test_a_closed_writer_takes_nothing_more(group: Group) -> None:
@@ -216,13 +229,6 @@ def test_on_a_full_disk_nothing_is_committed_and_it_goes_on_when_there_is_room(d
 # The inbox.
 
 
-@pytest.fixture
-def store(path: Path, clock: Clock) -> Iterator[SqliteStore]:
-    store = SqliteStore(path, clock, synchronous="OFF")
-    yield store
-    store.close()
-
-
 def test_work_waits_in_the_inbox_until_it_is_committed(store: SqliteStore) -> None:
     run = Run()
 
@@ -320,7 +326,7 @@ def test_an_event_that_is_delivered_again_is_counted_and_not_logged_twice(store:
 def test_an_event_nobody_listens_to_that_comes_again_is_counted_too(store: SqliteStore) -> None:
     store.log.record(happened(), "unmatched")
     store.log.record(happened(), "unmatched")
-    store.prune(age=3600)  # the log waits for nobody; this does
+    store.write({})  # the log waits for nobody; this does
 
     assert [entry["deliveries"] for entry in store.log.events()] == [2]
 
@@ -328,7 +334,7 @@ def test_an_event_nobody_listens_to_that_comes_again_is_counted_too(store: Sqlit
 def test_a_page_of_the_log_goes_on_where_the_last_one_ended(store: SqliteStore) -> None:
     for n in range(5):
         store.log.record(happened(str(n)), "unmatched")
-    store.prune(age=3600)  # the log waits for nobody; this does
+    store.write({})  # the log waits for nobody; this does
 
     page = store.log.events(limit=2)
     assert [entry["id"] for entry in page] == ["0", "1"]
@@ -354,57 +360,6 @@ def test_another_process_can_read_the_log(store: SqliteStore, path: Path) -> Non
     store.commit(commit(happened()))
 
     with reading(path) as other:
-        assert other.events() == store.log.events()
+        assert other.log.events() == store.log.events()
         with pytest.raises(StateUnavailable, match="can only be read"):
-            other.record(happened("2"), "unmatched")
-
-
-# Pruning.
-
-DAY = 86400.0
-
-
-def test_what_is_old_is_forgotten_and_what_is_young_is_not(store: SqliteStore, clock: Clock) -> None:
-    store.commit(commit(happened("old")))
-    clock.now += 2 * DAY
-    store.commit(commit(happened("young")))
-
-    assert store.prune(DAY) == 1
-    assert [entry["id"] for entry in store.log.events()] == ["young"]
-    assert store.outcome(Work(SOURCE, "old", HANDLER)) is None
-    assert store.outcome(Work(SOURCE, "young", HANDLER)) is not None
-
-
-def test_state_and_the_inbox_stay_however_old(store: SqliteStore, clock: Clock) -> None:
-    store.commit(commit(happened("old"), writes={KEY: Write("put", b"7")}))
-    store.inbox.keep([waiting(happened("2"))])
-    store.inbox.give_up(waiting(happened("3")))
-    clock.now += 365 * DAY
-    store.prune(DAY)
-
-    assert store.read(KEY).json == b"7"
-    assert (len(store.inbox.waiting()), len(store.inbox.dead_letters())) == (1, 1)
-
-
-@pytest.mark.parametrize("given_up", [True, False])
-def test_an_event_with_an_effect_left_is_not_handled_again_however_old(
-    store: SqliteStore, clock: Clock, given_up: bool
-) -> None:
-    unit = commit(happened("old"), effects=[TEXT])
-    (effect,) = store.commit(unit).effects
-    store.postponed(effect, "no answer", given_up)
-    clock.now += 365 * DAY
-    store.prune(DAY)
-
-    assert store.commit(unit).outcome.duplicate
-
-
-def test_an_event_that_was_forgotten_is_handled_like_a_new_one(store: SqliteStore, clock: Clock) -> None:
-    unit = commit(happened("old"), effects=[TEXT])
-    (effect,) = store.commit(unit).effects
-    store.performed(effect, {})
-    clock.now += 365 * DAY
-    store.prune(DAY)
-
-    assert not store.commit(unit).outcome.duplicate
-    assert len(store.pending()) == 1
+            other.log.record(happened("2"), "unmatched")
