@@ -34,6 +34,7 @@ def client(
     from botocore.session import Session
 
     session = Session(profile=settings.get("AWS_PROFILE") or None)
+    session.register("before-parse", _refuse_half)
     config = Config(
         connect_timeout=5,
         read_timeout=read_timeout,
@@ -49,6 +50,16 @@ def client(
         aws_session_token=settings.get("AWS_SESSION_TOKEN") or None,
         config=config,
     )
+
+
+def _refuse_half(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise where an answer ended too early: botocore would take half a JSON text for an answer with nothing in it."""
+    from botocore.exceptions import ResponseStreamingError
+
+    body, promised = response_dict["body"], response_dict["headers"].get("content-length")
+    plain = isinstance(body, bytes) and "content-encoding" not in response_dict["headers"]
+    if plain and promised and operation_model.http.get("method") != "HEAD" and len(body) < int(promised):
+        raise ResponseStreamingError(error=f"{len(body)} of {promised} bytes came")
 
 
 def lazily(make: Callable[[], Any]) -> Callable[[], Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 from functools import partial
 from pathlib import Path
 
 import cost_tables
+import openapi
 
 from botplatform import hookspecs, settings
 
@@ -49,11 +51,37 @@ def hooks_page() -> str:
     return "\n".join(lines)
 
 
+def faults_page() -> str:
+    """The text of docs/faults.md: what docs/faults.json, a report of `make test-faults`, says."""
+    lines = [
+        "# Faults",
+        "",
+        "What came of the faults that `make test-faults` injects, each as often as the table says, under load;",
+        "[what-happens-if.md](what-happens-if.md) says what is promised for each. *Lost* counts events and effects",
+        "that were accepted or asked for and are not there; *doubled in state*, events that were counted more than",
+        "once. An effect is *doubled* only where the process died after the outside was asked for it and before it was",
+        "marked, which can happen to one effect while the process is killed at the point of another. *To recover* are",
+        "the seconds until the platform took the next event; where it was killed, Python's start and imports, which",
+        "the tests spare themselves, come on top.",
+        "",
+        "| fault | times | lost | doubled in state | doubled effects | to recover: median | longest |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    counts = ("point", "runs", "lost", "duplicated_state", "duplicated_effects")
+    for fault in json.loads((ROOT / "docs" / "faults.json").read_text()):
+        seconds = [fault["recovery_median"], fault["recovery_max"]]
+        shown = [*(str(fault[name]) for name in counts), *("" if s is None else f"{s:.2f} s" for s in seconds)]
+        lines.append(f"| {' | '.join(shown)} |")
+    return "\n".join(lines) + "\n"
+
+
 DERIVED = {
     "docs/settings.md": settings_page,
     "docs/hooks.md": hooks_page,
     "docs/cost.md": partial(cost_tables.page, "cost.md"),
     "docs/cold-starts.md": partial(cost_tables.page, "cold-starts.md"),
+    "docs/faults.md": faults_page,
+    "docs/openapi.json": openapi.page,
     ".env.example": settings.example,
 }
 

@@ -39,6 +39,7 @@ def _post(api: Mapping[str, Any], arguments: Mapping[str, Any], key: str) -> Map
     from slack_sdk import WebClient
     from slack_sdk.errors import SlackApiError
 
+    _quieten()
     # The same id for every try: Slack shows a message with a client_msg_id it has seen only once.
     message = {**arguments, "client_msg_id": str(uuid.uuid5(uuid.NAMESPACE_URL, key))}
     try:
@@ -49,6 +50,13 @@ def _post(api: Mapping[str, Any], arguments: Mapping[str, Any], key: str) -> Map
     except _UNREACHABLE as error:
         raise Retry(f"Slack cannot be reached: {error}") from error
     return {"via": "slack", "ts": answer.get("ts")}
+
+
+def _quieten() -> None:
+    """The SDK logs an error for what it raises besides; whoever performs the effect says it, and says it better."""
+    from logging import CRITICAL, getLogger
+
+    getLogger("slack_sdk").setLevel(CRITICAL)
 
 
 def _respond(arguments: Mapping[str, Any], trusted: str, timeout: int) -> Mapping[str, Any]:

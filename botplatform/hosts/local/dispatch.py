@@ -143,7 +143,9 @@ class Dispatcher:
             run = Run(answered=True, inboxed=True)
             task = Task(self, waiting.event, waiting.handler, run, attempts=waiting.attempts)
             task.leave_to_inbox()
-            self._start(task, None, max(0.0, waiting.due - self.engine.clock()))
+            # A clock that was set back meanwhile makes nobody wait longer than was meant.
+            pause = waiting.due - max(self.engine.clock(), waiting.changed)
+            self._start(task, None, max(0.0, pause))
 
     def keep(self, waiting: Sequence[Waiting], answered: bool = False, abandoned: bool = False) -> set[Work]:
         """Keep work in the inbox; see `Inbox.keep`."""

@@ -20,6 +20,7 @@ from botplatform.hosts.local.dispatch import RETRIES
 from botplatform.hosts.local.task import CRASH_LIMIT, STUCK_LIMIT
 from botplatform.router import Handler
 from botplatform.store import StateKey, Work, Write
+from botplatform.stores.sqlite.inbox import Waiting
 from tests.disks import SmallDisk, mounted
 from tests.handlers import SOURCE, handler_of, happened
 from tests.hosts.local.machine import PATIENCE, Machine
@@ -548,6 +549,21 @@ def test_what_waits_after_a_restart_keeps_its_time_and_its_attempts(start: Start
     late = start(handler_of(handle), clock=lambda: 5000.0)
     late.resume()
     eventually(lambda: [(item.due, item.attempts) for item in late.store.inbox.waiting()] == [(6000.0, 2)])
+
+
+def test_a_clock_set_back_over_a_restart_makes_nobody_wait_longer(start: Start) -> None:
+    tried = threading.Event()
+
+    def handle() -> None:
+        tried.set()
+
+    before = start(handler_of(handle), clock=lambda: 9000.0)
+    before.dispatcher.keep([Waiting(happened(), "demo.handle", 1, due=9000.05)])
+    before.stop()
+
+    after = start(handler_of(handle), clock=lambda: 4000.0)
+    after.resume()
+    assert tried.wait(PATIENCE)
 
 
 def test_an_event_that_was_handed_over_durably_survives_a_stop_before_it_was_handled(start: Start, gate: Gate) -> None:
