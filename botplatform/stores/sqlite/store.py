@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -20,6 +19,7 @@ from botplatform.stores.sqlite.copying import copy
 from botplatform.stores.sqlite.inbox import Inbox
 from botplatform.stores.sqlite.log import Log
 from botplatform.stores.sqlite.pruning import Pruning
+from botplatform.stores.sqlite.readers import Readers
 from botplatform.stores.sqlite.reading import OUTCOME, PENDING, Reading, to_outcome, to_pending
 from botplatform.stores.sqlite.schema import migrate
 from botplatform.stores.sqlite.writer import Writer, unavailable
@@ -41,8 +41,7 @@ class SqliteStore(Reading):
     ) -> None:
         self.path = path
         self._synchronous = synchronous
-        self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers = Readers(self._connect)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with closing(self._connect()) as connection:
@@ -91,8 +90,7 @@ class SqliteStore(Reading):
 
     def close(self) -> None:
         self._writer.close()
-        for reader in self._readers:
-            reader.close()
+        self._readers.close()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=10)
@@ -105,13 +103,9 @@ class SqliteStore(Reading):
         return connection
 
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
-        """Read on a connection of this thread's own; raises StateUnavailable."""
+        """Read what is committed; raises StateUnavailable."""
         try:
-            reader = getattr(self._local, "reader", None)
-            if reader is None:
-                reader = self._local.reader = self._connect()
-                self._readers.append(reader)
-            return reader.execute(sql, parameters).fetchall()
+            return self._readers.query(sql, parameters)
         except sqlite3.Error as error:
             self._writer.notice(error)
             raise unavailable(error) from error
