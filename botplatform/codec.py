@@ -16,6 +16,10 @@ from typing import Any
 
 from botplatform.errors import Rejected
 
+# Some functions take two of Python's thousand frames for each level.
+_DEEPEST = 300
+_DEEPEST_RECEIVED = 250
+
 
 def encode(value: Any) -> bytes:
     """The compact JSON of `value`; raises TypeError for what JSON cannot hold."""
@@ -28,14 +32,23 @@ def encode_with(fields: Mapping[str, Any], name: str, json: bytes) -> bytes:
 
 
 def decode(data: bytes | str) -> Any:
-    """The value of a JSON text; raises Rejected with the place of the first mistake."""
-    return _decode(data)
+    """The value of a JSON text; raises Rejected with the place of the first mistake, or for more than 300 levels.
+
+    How deep either library goes depends on who calls it: without a limit of ours, what was decoded and kept here could
+    not be decoded, walked or written there.
+    """
+    return _within(_DEEPEST, _decode(data), data)
+
+
+def received(data: bytes | str) -> Any:
+    """The value of a JSON text from outside, with 250 levels at most: on its way to a store it gets some round it."""
+    return _within(_DEEPEST_RECEIVED, _decode(data), data)
 
 
 def is_json(data: bytes) -> bool:
-    """Whether `data` is one whole JSON text."""
+    """Whether `data`, from outside, is one whole JSON text."""
     try:
-        decode(data)
+        received(data)
     except Rejected:
         return False
     return True
@@ -73,9 +86,31 @@ def use_msgspec() -> None:
     _encode, _decode = msgspec.json.encode, _decode_with_msgspec
 
 
+def _within(levels: int, value: Any, text: bytes | str) -> Any:
+    """A value that was decoded from a text, if it has no more levels than that."""
+    opening, opening_too = ("[", "{") if isinstance(text, str) else (b"[", b"{")
+    # There are no more levels than openings, which are counted at once.
+    if text.count(opening) + text.count(opening_too) > levels and _is_deeper(value, levels):  # type: ignore[arg-type]
+        raise Rejected("JSON nested too deeply")
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(levels):
+        nested = [outer.values() if isinstance(outer, dict) else outer for outer in level]
+        level = [inner for outer in nested for inner in outer if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
 def _encode_with_json(value: Any) -> bytes:
-    if _is_plain(value):
-        return _ENCODER.encode(value).encode()
+    try:
+        if _is_plain(value):
+            return _ENCODER.encode(value).encode()
+    except RecursionError:
+        pass  # msgspec goes as deep as whatever was decoded
     import msgspec
 
     return msgspec.json.encode(value)

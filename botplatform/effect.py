@@ -42,10 +42,14 @@ def perform(effects: Mapping[str, Effect], pending: PendingEffect) -> Mapping[st
         raise Retry(f"{type(error).__name__}: {error}") from error
 
 
+# The MQTT 5 user property that has the chain of a publication on its way.
+CHAIN_PROPERTY = "botplatform-chain"
+
+
 class Publication(NamedTuple):
     """A message for MQTT: `key` names it whenever it is tried again, `chain` has the handlers that led to it.
 
-    `qos` is 0, 1 or 2; the chain is as `work.chain_of` reads it, with spaces.
+    `qos` is 0, 1 or 2; the names of the handlers have spaces between them, as `work.chain_of` reads them.
     """
 
     topic: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +35,7 @@ def _names(value: str) -> tuple[str, ...]:
 
 
 def _file(value: str) -> str:
-    if not Path(value).is_file():
+    if not isfile(value):
         raise ValueError("there is no such file")
     return value
 

@@ -1,11 +1,17 @@
 """Posts each weekday morning to Slack how cold and how warm every room has been since the last time."""
 
+from typing import TypedDict
+
 from botplatform import Context, Event, mqtt, schedule
 
 USES = ["slack"]
 
 
-@mqtt.topic("sensors/{room}/temperature")
+class Reading(TypedDict):
+    celsius: float
+
+
+@mqtt.topic("sensors/{room}/temperature", schema=Reading)
 def collect(event: Event, ctx: Context) -> None:
     celsius = event.data["celsius"]
     low, high = ctx.state.get(ctx.params["room"], [celsius, celsius])

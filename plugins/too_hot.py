@@ -1,5 +1,7 @@
 """Texts the owner when a room gets hotter than 30 °C, at most once an hour for each room."""
 
+from typing import TypedDict
+
 from botplatform import Context, Event, mqtt
 
 USES = ["text"]
@@ -7,7 +9,11 @@ USES = ["text"]
 LIMIT = 30.0
 
 
-@mqtt.topic("sensors/{room}/temperature")
+class Reading(TypedDict):
+    celsius: float
+
+
+@mqtt.topic("sensors/{room}/temperature", schema=Reading)
 def warn(event: Event, ctx: Context) -> None:
     celsius, room = event.data["celsius"], ctx.params["room"]
     if celsius > LIMIT:

@@ -76,8 +76,8 @@ def add_operating(console: Blueprint, platform: Platform) -> None:
     change("dead-letters/retry", Chosen, lambda chosen: {"done": operations.retry(_numbers(chosen))})
     change("dead-letters/drop", Chosen, lambda chosen: {"done": operations.drop(_numbers(chosen))})
     change("replay", Replay, lambda asked: _replayed(operations, asked))
-    change("backup", Backup, lambda asked: {"bytes": operations.backup(Path(asked["path"]))})
-    change("restore", Backup, lambda asked: {"bytes": operations.restore(Path(asked["path"]))})
+    change("backup", Backup, lambda asked: {"bytes": operations.backup(_path(asked))})
+    change("restore", Backup, lambda asked: {"bytes": operations.restore(_path(asked))})
 
 
 def _add_letters(console: Blueprint, operations: Operations) -> None:
@@ -97,6 +97,12 @@ def _add_letters(console: Blueprint, operations: Operations) -> None:
     def edit(number: int) -> Response:
         operations.edit(min(number, _LAST_NUMBER), body(Edited)["data"])
         return answer({})
+
+
+def _path(asked: Backup) -> Path:
+    if "\0" in asked["path"]:
+        raise Rejected("no path has a NUL in it", "path")
+    return Path(asked["path"])
 
 
 def _numbers(asked: Chosen | Replay) -> list[int]:

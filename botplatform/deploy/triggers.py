@@ -21,6 +21,7 @@ from botplatform.deploy.cloudformation import (
     statement,
 )
 from botplatform.deploy.functions import NAME_LIMIT, Function
+from botplatform.effect import CHAIN_PROPERTY
 from botplatform.errors import PluginMistake
 from botplatform.hosts.aws_lambda.calls import SWEEP
 from botplatform.router import Handler
@@ -35,7 +36,10 @@ _PATTERN_LIMIT = 4096
 _TOPIC_BYTES = 256
 _TOPIC_SLASHES = 7
 _ACTIONS_PER_RULE = 10
-_MESSAGE = "encode(*, 'base64') AS payload_base64, topic() AS topic, newuuid() AS id, timestamp() AS timestamp"
+_MESSAGE = (
+    "encode(*, 'base64') AS payload_base64, topic() AS topic, newuuid() AS id, timestamp() AS timestamp, "
+    f"get_user_properties('{CHAIN_PROPERTY}') AS chain"
+)
 
 
 def framework_events(function: Function) -> list[Data]:

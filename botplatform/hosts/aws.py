@@ -8,13 +8,15 @@ from typing import Any
 
 from botplatform import codec
 from botplatform.aws import client, lazily, passes
-from botplatform.effect import Publication
+from botplatform.effect import CHAIN_PROPERTY, Publication
 from botplatform.errors import Rejected, Retry
 from botplatform.event import Event
 from botplatform.hosts.records import StoredFile
 
 # AWS IoT Core, "Message broker and protocol limits and quotas": the payload of a PUBLISH.
 PUBLISH_LIMIT = 128 * 1024
+# Characters of a chain that goes along with a message: it has to fit into an HTTP header.
+LONGEST_CHAIN = 4 * 1024
 # Amazon EventBridge, PutEvents: an entry's size, of which its time counts 14 bytes.
 ENTRY_LIMIT = 256 * 1024
 
@@ -39,7 +41,7 @@ class AwsHost:
         topic, payload = message.topic, message.payload
         if len(payload) > PUBLISH_LIMIT:
             raise Rejected(f"{len(payload)} bytes for {topic}: AWS IoT Core takes {PUBLISH_LIMIT} at most")
-        how = {"qos": min(message.qos, 1), "retain": message.retain}
+        how = {"qos": min(message.qos, 1), "retain": message.retain, **_properties(message)}
         _call("AWS IoT Core", lambda: self._iot().publish(topic=topic, payload=payload, **how))
 
     def accept(self, event: Event) -> None:
@@ -98,6 +100,12 @@ class AwsHost:
         queue = self._settings["BOTPLATFORM_DEAD_LETTERS"]
         body = codec.encode({"botplatform": 1, **letter, "time": self._clock()}).decode()
         _call("SQS", lambda: self._sqs().send_message(QueueUrl=queue, MessageBody=body, **_order(queue, body)))
+
+
+def _properties(message: Publication) -> dict[str, Any]:
+    """The chain, as a user property."""
+    fits = 0 < len(message.chain) <= LONGEST_CHAIN
+    return {"userProperties": [{CHAIN_PROPERTY: message.chain}]} if fits else {}
 
 
 def _order(queue: str, body: str) -> dict[str, str]:

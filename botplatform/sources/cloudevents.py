@@ -46,7 +46,7 @@ def normalize(raw: Raw) -> Iterator[Event | Rejected]:
         if "ce-specversion" in raw.headers and raw.media_type not in (BATCH, STRUCTURED):
             yield _binary(raw)
         else:
-            yield from _structured(codec.decode(raw.body), batch=raw.media_type == BATCH)
+            yield from _structured(codec.received(raw.body), batch=raw.media_type == BATCH)
     except Rejected as rejected:
         yield rejected
 
@@ -76,7 +76,7 @@ def _binary(raw: Raw) -> Event:
     if not raw.body:
         return event
     if raw.media_type == JSON or raw.media_type.endswith("+json"):
-        codec.decode(raw.body)
+        codec.received(raw.body)
         return event.replace(data_json=raw.body)
     return event.replace(data=raw.body)
 

@@ -82,7 +82,7 @@ def unpacked(body: bytes, limit: int = UNPACKED_LIMIT) -> bytes:
 def _decoded(text: bytes) -> Any:
     """The value of a JSON text, or the list of values of a text with one a line."""
     try:
-        return codec.decode(text)
+        return codec.received(text)
     except Rejected:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) < 2 or not codec.is_json(lines[0]):
@@ -92,7 +92,7 @@ def _decoded(text: bytes) -> Any:
 
 def _line(line: bytes, number: int) -> Any:
     try:
-        return codec.decode(line)
+        return codec.received(line)
     except Rejected as rejected:
         return Rejected(rejected.reason, f"line {number}")
 
@@ -120,7 +120,7 @@ def _records(value: Any, where: str) -> Iterator[Event | Rejected]:
 def _subscription(awslogs: Any, where: str) -> Any:
     """What a CloudWatch Logs subscription carries: base64 of gzip of JSON."""
     try:
-        content = codec.decode(unpacked(codec.from_base64(text_at(awslogs, "data"), "awslogs.data")))
+        content = codec.received(unpacked(codec.from_base64(text_at(awslogs, "data"), "awslogs.data")))
     except Rejected as rejected:
         return Rejected(rejected.reason, f"{where}.awslogs.data")
     # CloudWatch Logs sends CONTROL_MESSAGE to see whether somebody listens: there is nothing in it.
@@ -130,7 +130,7 @@ def _subscription(awslogs: Any, where: str) -> Any:
 
 def _message(entry: Any, where: str) -> Any:
     try:
-        return codec.decode(entry["message"])
+        return codec.received(entry["message"])
     except (TypeError, KeyError):
         return Rejected("a log event without a message", where)
     except Rejected as rejected:

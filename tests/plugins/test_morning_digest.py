@@ -31,6 +31,12 @@ def test_it_posts_nothing_before_the_morning(platform):
     assert platform.slack_messages == []
 
 
+def test_a_reading_that_is_no_number_spoils_nothing(platform):
+    with pytest.raises(Rejected, match="does not fit its schema"):
+        platform.mqtt("sensors/kitchen/temperature", {"celsius": "21"})
+    assert platform.state("morning_digest") == {}
+
+
 def test_a_broken_thermometer_spoils_nothing(platform):
     with pytest.raises(Rejected, match="is not JSON"):
         platform.mqtt("sensors/kitchen/temperature", "ERR 7")

@@ -83,7 +83,10 @@ def _body(value: Mapping[str, Any]) -> bytes:
 
 
 def _seconds(milliseconds: Any) -> float | None:
-    return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
+    try:
+        return milliseconds / 1000 if isinstance(milliseconds, int | float) else None
+    except OverflowError:
+        return None  # a number without end is no time
 
 
 def _plain(response: Response) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import iotcore
 
-from botplatform.errors import BotplatformError
+from botplatform.errors import BotplatformError, Rejected
 from botplatform.hosts.mqtt.connection import Connection
 
 HOST = "127.0.0.1"
@@ -31,6 +31,8 @@ class EmbeddedBroker:
     - it delivers with the QoS of the subscription, whatever the QoS of the message;
     - a connection that broke amid the exchange of a message of QoS 2 never gets over it: so we publish with QoS 1;
     - a message with properties, delivered to a client that speaks 3.1.1, ends its listener for 3.1.1: we send none;
+    - a message whose topic begins with a character beyond ASCII ends it: we send none (`check`), and `BrokerWatch`
+      starts it anew after one of somebody else;
     - there are no passwords and no ACLs;
     - MQTT 3.1.1 and MQTT 5 each have a port of their own; their clients see each other.
     """
@@ -56,6 +58,11 @@ class EmbeddedBroker:
     def connection(self, client_id: str) -> Connection:
         """How our own client connects."""
         return Connection(self.mqtt5_url, client_id, keepalive=3600, max_qos=1, user_properties=False)
+
+    def check(self, topic: str) -> None:
+        """Raise Rejected for a topic that would end it."""
+        if not topic[:1].isascii():
+            raise Rejected(f"the embedded broker takes no topic that begins with {topic[0]!r}", "topic")
 
     def start(self) -> None:
         """Return once it listens; raises BotplatformError when a port is in use or it does not start."""

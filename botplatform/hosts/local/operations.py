@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ class Operations:
         """
         if not path.is_absolute():
             raise Rejected(f"{path} is no absolute path", "path")
-        if path.exists():
+        if exists(path):
             raise Rejected(f"{path} is there already: name a new file", "path")
         self._store.backup(path)
         return path.stat().st_size

@@ -16,6 +16,7 @@ from botplatform.errors import Retry
 from botplatform.event import Event
 from botplatform.hosts.clock import Clock
 from botplatform.hosts.local.broker import EmbeddedBroker
+from botplatform.hosts.local.broker_watch import BrokerWatch
 from botplatform.hosts.local.development import alexa_verify, kept, slack_verify
 from botplatform.hosts.local.dispatch import DEADLINE, Dispatcher
 from botplatform.hosts.local.doors import Doors
@@ -74,6 +75,7 @@ class Platform:
         self.operations = Operations(self.store, engine, lambda: self.dispatcher.router, self.dispatcher, restart)
         self.broker = None if settings.mqtt_url else EmbeddedBroker(settings.mqtt_port)
         self.devices: Devices | None = None
+        self._broker_watch = BrokerWatch(self.broker, self._is_connected) if self.broker else None
         self.clock = Clock(self.dispatcher, hourly=self._prune)
         self.doors = Doors(self.dispatcher, slack_verify(settings), alexa_verify(settings))
         self._reloader = Reloader(folders, self.reload)
@@ -103,6 +105,8 @@ class Platform:
         self.dispatcher.resume(self.store.inbox.all_waiting())
         self._performer.resume()
         self.devices.start()
+        if self._broker_watch:
+            self._broker_watch.start()
         app = make_app(self.doors, self.settings.allowed_hosts, self.settings.events_token)
         add_console(app, self)
         self._http = HttpServer(app, self.settings.host, self.settings.port)
@@ -128,6 +132,8 @@ class Platform:
                 "some handlers did not finish in %g s; their events are tried again at the next start", _DRAIN
             )
         self._performer.stop(_DRAIN)
+        if self._broker_watch:
+            self._broker_watch.stop()
         if self.devices:
             self.devices.stop()
         if self.broker:
@@ -148,6 +154,8 @@ class Platform:
         """Publish to MQTT, for the effect."""
         if not self.devices:
             raise Retry("MQTT is not started yet")
+        if self.broker:
+            self.broker.check(message.topic)
         self.devices.publish(message)
 
     def accept(self, event: Event) -> None:
@@ -157,6 +165,9 @@ class Platform:
     def busy(self) -> bool:
         """Whether anything is being handled or performed."""
         return self.dispatcher.busy() or self._performer.busy()
+
+    def _is_connected(self) -> bool:
+        return self.devices is not None and self.devices.client.connected
 
     def _serve_plugins(self) -> None:
         self.dispatcher.engine.sources = self.plugins.sources

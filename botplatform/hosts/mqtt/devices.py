@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from botplatform import codec
-from botplatform.effect import Publication
+from botplatform.effect import CHAIN_PROPERTY, Publication
 from botplatform.hosts.intake import Intake
 from botplatform.hosts.mqtt.client import Connection, MqttClient, backoff
 from botplatform.hosts.mqtt.echoes import Echoes
 from botplatform.sources.mqtt.deliveries import Deliveries
-from botplatform.sources.mqtt.message import CHAIN_PROPERTY, Message
+from botplatform.sources.mqtt.message import Message
 from botplatform.sources.mqtt.source import own_id, to_event
 from botplatform.store import StateKey, Write
 from botplatform.subscription import Subscription

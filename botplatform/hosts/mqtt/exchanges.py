@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from botplatform import codec
 from botplatform.errors import Retry
@@ -46,13 +46,12 @@ class Exchanges:
         self._notes = notes
         self._place = f"@mqtt.exchanges {client_id}"
         self._lock = threading.Lock()
-        found = {key: codec.decode(value.json or b"") for key, value in notes.scan(self._place, "")} if notes else {}
-        session = found.pop("session", 0)
-        known = sorted(Exchange(*fields) for fields in found.values())
-        self._session = max([session, *(exchange.session for exchange in known)])
-        self._known = {exchange.key: exchange for exchange in known}
-        self._in_place = {exchange.packet_id: exchange.key for exchange in known}
-        self._next = max((exchange.number + 1 for exchange in known), default=0)
+        self._by_key: dict[str, Exchange] = {}
+        self._by_id: dict[int, Exchange] = {}
+        self._session = 0
+        self._next = 0
+        if notes is not None:
+            self._remember({name: codec.decode(value.json or b"") for name, value in notes.scan(self._place, "")})
 
     def begin(self, key: str) -> tuple[Exchange, bool]:
         """The exchange of the message with this key, durable, and whether it had begun before.
@@ -60,7 +59,7 @@ class Exchanges:
         Raises Retry while all packet ids are taken.
         """
         with self._lock:
-            known = self._known.get(key)
+            known = self._by_key.get(key)
             again = known is not None and self._holds(known)
             exchange = known if known and again else self._new(key)
         if exchange.stage == "begun":  # whether it was written before is not known
@@ -68,13 +67,13 @@ class Exchanges:
         return exchange, again
 
     def reach(self, stage: Stage, exchange: Exchange) -> Exchange:
-        """The exchange at its next stage, durable; Retry, when the session ended meanwhile."""
+        """The exchange at its next stage, durable; raises Retry when it ended with its session."""
         reached = exchange._replace(stage=stage)
         self._write(reached)
         with self._lock:
             if not self._holds(reached):
                 raise Retry("the broker has lost its session")
-            self._known[exchange.key] = reached
+            self._keep(reached)
         return reached
 
     def end(self, exchange: Exchange) -> None:
@@ -90,25 +89,38 @@ class Exchanges:
             session = self._session
         self._store("session", Write("put", codec.encode(session)))
 
-    def _holds(self, exchange: Exchange) -> bool:
-        return exchange.stage == "complete" or exchange.session == self._session
+    def _remember(self, noted: dict[str, Any]) -> None:
+        session = noted.pop("session", 0)
+        for exchange in sorted(Exchange(*fields) for fields in noted.values()):
+            self._keep(exchange)
+            session = max(session, exchange.session)
+            self._next = exchange.number + 1
+        self._session = session
 
     def _new(self, key: str) -> Exchange:
         for number in range(self._next, self._next + _IDS):
             exchange = Exchange(number, key, "begun", self._session)
-            if not self._is_under_way(exchange.packet_id):
+            if not self._is_taken(exchange.packet_id):
                 self._forget(exchange.packet_id)
-                self._known[key], self._in_place[exchange.packet_id] = exchange, key
+                self._keep(exchange)
                 self._next = number + 1
                 return exchange
         raise Retry(f"the broker has not answered {_IDS} messages of QoS 2")
 
-    def _is_under_way(self, packet_id: int) -> bool:
-        before = self._known.get(self._in_place.get(packet_id, ""))
+    def _is_taken(self, packet_id: int) -> bool:
+        before = self._by_id.get(packet_id)
         return before is not None and before.stage != "complete" and self._holds(before)
 
+    def _holds(self, exchange: Exchange) -> bool:
+        return exchange.stage == "complete" or exchange.session == self._session
+
+    def _keep(self, exchange: Exchange) -> None:
+        self._by_key[exchange.key] = self._by_id[exchange.packet_id] = exchange
+
     def _forget(self, packet_id: int) -> None:
-        self._known.pop(self._in_place.pop(packet_id, ""), None)
+        gone = self._by_id.pop(packet_id, None)
+        if gone is not None and self._by_key.get(gone.key) == gone:
+            del self._by_key[gone.key]
 
     def _write(self, exchange: Exchange) -> None:
         self._store(str(exchange.packet_id), Write("put", codec.encode(list(exchange))))

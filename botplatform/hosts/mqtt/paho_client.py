@@ -16,11 +16,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from botplatform.effect import Publication
+from botplatform.effect import CHAIN_PROPERTY, Publication
 from botplatform.errors import Rejected, Retry
 from botplatform.hosts.mqtt.connection import Connection
 from botplatform.hosts.mqtt.exchanges import FIRST_ID
-from botplatform.sources.mqtt.message import CHAIN_PROPERTY, Message
+from botplatform.sources.mqtt.message import Message
 
 SESSION_SECONDS: Final = 7 * 24 * 3600  # how long a broker keeps what arrives while we are away
 _ANSWERS = {int(kind): kind for kind in (MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP)}
@@ -96,14 +96,17 @@ class Paho(paho.Client):
         """A packet id for what ends with the connection: subscribing, and messages that are not of QoS 2."""
         return self._mid_generate()
 
-    def send(self, packet_id: int, message: Publication, qos: int, again: bool = False) -> None:
-        """Send a PUBLISH, with DUP if the broker may have it; raises Rejected for no topic, Retry when it cannot."""
+    def check(self, topic: str) -> None:
+        """Raise Rejected for what is no topic to publish to."""
         try:
-            topic = message.topic.encode()
-            self._raise_for_invalid_topic(topic)
+            self._raise_for_invalid_topic(topic.encode())
         except ValueError as error:
-            raise Rejected(f"{message.topic!r} cannot be published to: {error}") from error
-        info, properties = paho.MQTTMessageInfo(packet_id), self._properties(message)
+            raise Rejected(f"{topic!r} cannot be published to: {error}") from error
+
+    def send(self, packet_id: int, message: Publication, qos: int, again: bool = False) -> None:
+        """Send a PUBLISH to a topic that was checked, with DUP if the broker may have it; raises Retry if it cannot."""
+        topic, properties = message.topic.encode(), self._properties(message)
+        info = paho.MQTTMessageInfo(packet_id)
         self._sent(self._send_publish(packet_id, topic, message.payload, qos, message.retain, again, info, properties))
 
     def release(self, packet_id: int) -> None:

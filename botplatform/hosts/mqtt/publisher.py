@@ -60,6 +60,7 @@ class Publisher:
 
     def publish(self, message: Publication, timeout: float) -> None:
         """Return once the broker has the message; see `MqttClient.publish`."""
+        self._paho.check(message.topic)
         link = self._link
         if link is None:
             raise Retry(f"there is no connection to {self._connection.address}")

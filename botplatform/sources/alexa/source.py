@@ -22,7 +22,7 @@ _TYPE = "com.amazon.alexa."
 def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     """The one event in a request of Alexa's to a custom skill."""
     try:
-        yield _event(codec.decode(raw.body))
+        yield _event(codec.received(raw.body))
     except Rejected as rejected:
         yield rejected
 

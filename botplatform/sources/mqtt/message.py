@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from botplatform.values import NamedTuple
 
-# The MQTT 5 user property with the handlers that led to a message, where it was one of our own that published it.
-CHAIN_PROPERTY = "botplatform-chain"
-
 
 class Message(NamedTuple):
     """One PUBLISH packet as received: MQTT 5.0, 3.3.

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botplatform import codec
+from botplatform.effect import CHAIN_PROPERTY
 from botplatform.errors import Rejected
 from botplatform.event import JSON, Event
 from botplatform.router import MQTT_MESSAGE
 from botplatform.source import Raw, Source, quoted, text_at
-from botplatform.sources.mqtt.message import CHAIN_PROPERTY, Message
+from botplatform.sources.mqtt.message import Message
 from botplatform.subscription import Subscription
 from botplatform.work import CHAIN
 
@@ -80,11 +81,12 @@ def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     """The event of one message written down as JSON: `{"topic": …, "payload": …, "qos": 1, "retain": false}`.
 
     A text payload is sent as it is, `payload_base64` holds bytes, any other value is sent as JSON. A rule of AWS IoT
-    Core writes its own `id` and `timestamp` (milliseconds since 1970) beside them; else the id of the message it came
-    in counts (the header `message-id`), and without one, the content.
+    Core writes its own `id` and `timestamp` (milliseconds since 1970) beside them, and a list of the `chain`s that were
+    published with it; else the id of the message it came in counts (the header `message-id`), and without one, the
+    content.
     """
     try:
-        value = codec.decode(raw.body)
+        value = codec.received(raw.body)
         message = read(value)
         own, carrier = text_at(value, "id"), raw.headers.get("message-id")
         origin = "urn:aws:iot" if own else "urn:mqtt:file"
@@ -118,7 +120,9 @@ def read(value: Any) -> Message:
     properties = value.get("properties") or {}
     if not isinstance(properties, dict):
         raise Rejected(f"properties is {type(properties).__name__}, wanted an object", "properties")
-    user_properties = tuple((name, str(text)) for name, text in properties.items())
+    chains = value.get("chain") or []
+    chain = {CHAIN_PROPERTY: chains[-1]} if isinstance(chains, list) and chains else {}
+    user_properties = tuple((name, str(text)) for name, text in (properties | chain).items())
     return Message(topic, _payload(value), qos, bool(value.get("retain")), False, 0, user_properties)
 
 

@@ -66,8 +66,10 @@ def check(subscription: Subscription) -> None:
 
 def suggest(event: Event) -> str:
     """The handler one would write for this event."""
+    from keyword import iskeyword
+
     name = (event.subject or "").rpartition(".")[2]
-    function = name if name.isidentifier() else "run"
+    function = name if name.isidentifier() and not iskeyword(name) else "run"
     decorator = '@schedule.on("cron(0 7 * * ? *)", timezone="Europe/Berlin")'
     return f"{decorator}\ndef {function}(event: Event, ctx: Context) -> None:\n    ..."
 

@@ -53,11 +53,11 @@ def recognizes(value: Any) -> bool:
 
 def _payload(raw: Raw) -> dict[str, Any]:
     if raw.body.lstrip()[:1] in (b"{", b"["):
-        value = codec.decode(raw.body)
+        value = codec.received(raw.body)
     else:
         value = _form(raw.body)
         if "payload" in value:
-            value = codec.decode(value["payload"])
+            value = codec.received(value["payload"])
     if not isinstance(value, dict):
         raise Rejected("a Slack payload is a form or a JSON object")
     return value

@@ -24,7 +24,7 @@ def copy(source: Path, target: Path, progress: Progress = lambda *_: None) -> in
     `progress` is called with the pages done and those there are. Raises StateUnavailable, and leaves nothing behind,
     when `target` exists, cannot be written, or would be a copy of something damaged.
     """
-    if target.exists():
+    if os.path.exists(target):  # which, unlike the method, takes a name that is too long for one that is free
         raise StateUnavailable(f"{target} is there already: choose another name, or move it away")
     partial = target.with_name(f"{target.name}.partial")
     try:

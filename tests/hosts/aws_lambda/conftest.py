@@ -38,7 +38,8 @@ class Aws:
     """AWS on 127.0.0.1: `invoked` are the inputs of asynchronous invocations, `asked` the services that were asked.
 
     The services in `refuses` answer with an error (those that did are `refused`), those in `holds` not before the event
-    there is set. `put` are the entries of PutEvents as they were sent.
+    there is set. `put` are the entries of PutEvents as they were sent, `user_properties` what each message to a device
+    had of them, in base64.
     """
 
     def __init__(self) -> None:
@@ -46,6 +47,7 @@ class Aws:
         self.refuses: set[str] = set()
         self.refused: list[str] = []
         self.put: list[dict[str, Any]] = []
+        self.user_properties: list[str] = []
         self.holds: dict[str, threading.Event] = {}
         self.asked: list[str] = []
         self._clients: dict[str, Any] = {}
@@ -81,6 +83,7 @@ class Aws:
         self.refuses.clear()
         self.refused.clear()
         self.put.clear()
+        self.user_properties.clear()
         self.holds.clear()
         self.asked.clear()
         iotdata_backends[ACCOUNT]["us-east-1"].published_payloads.clear()
@@ -99,6 +102,8 @@ class Aws:
             self.refused.append(service)
             start_response("503 Service Unavailable", [("Content-Type", "application/json")])
             return [b'{"__type": "com.amazon#ServiceUnavailable", "message": "come back later"}']
+        if service == "iotdata":
+            self.user_properties.append(environ.get("HTTP_X_AMZ_MQTT5_USER_PROPERTIES", ""))
         if environ["PATH_INFO"].endswith("/invocations"):
             assert environ["HTTP_X_AMZ_INVOCATION_TYPE"] == "Event"
             self.invoked.append(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,7 +11,7 @@ import pytest
 
 from botplatform import Event, Rejected, Retry
 from botplatform.effect import Publication
-from botplatform.hosts.aws import ENTRY_LIMIT, PUBLISH_LIMIT, AwsHost
+from botplatform.hosts.aws import ENTRY_LIMIT, LONGEST_CHAIN, PUBLISH_LIMIT, AwsHost
 from botplatform.hosts.aws_lambda.loading import Hooks, load_effects
 from tests.hosts.aws_lambda.conftest import Aws
 
@@ -34,6 +35,15 @@ def test_a_message_is_published(host: AwsHost, aws: Aws) -> None:
     host.publish(Publication("locks/front/set", b"\x00open", 2, True))
 
     assert aws.published == [("locks/front/set", b"\x00open")]
+
+
+def test_the_chain_goes_along_as_a_user_property(host: AwsHost, aws: Aws) -> None:
+    for chain in ("a.b c.d", "", "a" * (LONGEST_CHAIN + 1)):
+        host.publish(Publication("locks/front/set", b"open", chain=chain))
+
+    sent, *without = aws.user_properties
+    assert json.loads(b64decode(sent)) == [{"botplatform-chain": "a.b c.d"}]
+    assert without == ["", ""]
 
 
 def test_a_message_over_the_limit_of_iot_core_is_rejected(host: AwsHost, aws: Aws) -> None:

@@ -11,7 +11,7 @@ import pytest
 from botplatform.errors import BotplatformError
 from botplatform.hosts.local.broker import MAX_PAYLOAD, EmbeddedBroker
 from botplatform.hosts.mqtt.client import Connection
-from tests.hosts.mqtt.clients import Connect, Received
+from tests.hosts.mqtt.clients import Connect, Received, break_instead_of, refusal
 from tests.mosquitto import eventually, publish
 
 
@@ -57,6 +57,27 @@ def test_clients_of_both_versions_see_each_other(embedded: EmbeddedBroker, conne
     newer.publish("from/new", b"to the old", qos=2)
 
     assert (old.payloads(1), new.payloads(1)) == ([b"to the old"], [b"to the new"])
+
+
+def test_what_we_publish_reaches_clients_of_both_versions_whatever_we_know_of_it(
+    embedded: EmbeddedBroker, connect: Connect
+) -> None:
+    old, new = Received(), Received()
+    connect(connection(embedded, "3.1.1", "told"), old, {"told": 1})
+    connect(connection(embedded, "5", "told"), new, {"told": 1})
+    client = connect(embedded.connection("tells"), Received(), {"unheard": 1})
+    for qos in (0, 1, 2):
+        client.publish("told", b"%d" % qos, qos, key=str(qos), chain="lamp.light")
+
+    assert (old.payloads(3), new.payloads(3)) == ([b"0", b"1", b"2"], [b"0", b"1", b"2"])
+
+
+def test_a_connection_that_broke_leaves_no_message_behind_that_cannot_be_published(
+    embedded: EmbeddedBroker, connect: Connect
+) -> None:
+    client = connect(embedded.connection("breaks"), Received(), {"unheard": 1})
+    break_instead_of(client, "release")
+    eventually(lambda: not refusal(client))
 
 
 @VERSIONS

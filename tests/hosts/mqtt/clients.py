@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from botplatform.errors import Retry
 from botplatform.hosts.mqtt.client import Connection, MqttClient
 from botplatform.sources.mqtt.message import Message
 from tests.mosquitto import Mosquitto, eventually
@@ -60,3 +61,41 @@ def subscribed(client: MqttClient) -> None:
     """Wait until the broker has read our subscriptions: it answers a message that follows them."""
     eventually(lambda: client.connected)
     client.publish("subscribed", b"")
+
+
+def refusal(client: MqttClient, timeout: float = 10.0) -> str:
+    """Why a message of QoS 2, always the same, could not be published to topic t just now; or nothing."""
+    try:
+        client.publish("t", b"x", 2, key="k", timeout=timeout)
+    except Retry as retry:
+        return str(retry)
+    return ""
+
+
+def break_after(client: MqttClient, step: str) -> None:
+    """Publish that message, with the connection breaking when the broker answers a step, before that is noticed."""
+    link, writing, answered = client._paho, getattr(client._paho, step), client._paho.on_answer
+
+    def write(*arguments: Any) -> None:
+        setattr(link, step, writing)
+        link.on_answer = hang_up
+        writing(*arguments)
+
+    def hang_up(*_: Any) -> None:
+        link.on_answer = answered
+        link.hang_up()
+
+    setattr(link, step, write)
+    assert "broke" in refusal(client)
+
+
+def break_instead_of(client: MqttClient, step: str) -> None:
+    """Publish that message, with the connection breaking before a step."""
+    link, writing = client._paho, getattr(client._paho, step)
+
+    def hang_up(*_: Any) -> None:
+        setattr(link, step, writing)
+        link.hang_up()
+
+    setattr(link, step, hang_up)
+    refusal(client)

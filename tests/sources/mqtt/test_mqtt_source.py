@@ -71,6 +71,28 @@ def test_a_message_becomes_an_event_with_its_topic_for_a_subject_and_an_order() 
     assert event.data_json == b'{"celsius": 21.50}'
 
 
+@pytest.mark.parametrize(
+    ("written", "chain"),
+    [
+        ("lamp.light door.open", "lamp.light door.open"),
+        ("", None),
+        ("lamp.light\nforged: yes", None),
+        ("lamp.light  door.open", None),
+        ("\x01", None),
+    ],
+)
+def test_the_handlers_that_led_to_a_message_are_known_where_it_says_so(written: str, chain: str | None) -> None:
+    sent = message(properties=(("botplatform-chain", written), ("unit", "C")))
+    assert to_event(sent, "id-1", "mqtt://broker:1883").extensions.get("handlerchain") == chain
+
+
+@pytest.mark.parametrize(("given", "chain"), [(["a.b c.d"], "a.b c.d"), ([], None), ("a.b", None), ([7.5, {}], None)])
+def test_a_rule_tells_of_the_handlers_that_led_to_a_message(given: object, chain: str | None) -> None:
+    event = normalized({"topic": TOPIC, "payload": "", "chain": given})
+    assert isinstance(event, Event)
+    assert event.extensions.get("handlerchain") == chain
+
+
 @pytest.mark.parametrize(("payload", "data"), [(b"21.5", 21.5), (b'"on"', "on"), (b"null", None), (b" [1] ", [1])])
 def test_a_payload_that_is_json_is_its_value(payload: bytes, data: Any) -> None:
     assert (event_of(payload).data, event_of(payload).datacontenttype) == (data, "application/json")
