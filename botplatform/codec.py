@@ -88,9 +88,9 @@ def use_msgspec() -> None:
 
 def _within(levels: int, value: Any, text: bytes | str) -> Any:
     """A value that was decoded from a text, if it has no more levels than that."""
-    opening, opening_too = ("[", "{") if isinstance(text, str) else (b"[", b"{")
+    openings = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
     # There are no more levels than openings, which are counted at once.
-    if text.count(opening) + text.count(opening_too) > levels and _is_deeper(value, levels):  # type: ignore[arg-type]
+    if openings > levels and _is_deeper(value, levels):
         raise Rejected("JSON nested too deeply")
     return value
 

@@ -181,6 +181,20 @@ def test_what_is_nested_too_deeply_is_refused(codec: Any) -> None:
         codec.decode(b"[" * 100_000)
 
 
+def test_what_comes_from_outside_may_be_nested_less_than_what_is_kept(codec: Any) -> None:
+    nested = {levels: b'[{"a":' * (levels // 2) + b"1" + b"}]" * (levels // 2) for levels in (250, 252, 300, 302)}
+
+    assert codec.encode(codec.received(nested[250])) == nested[250]
+    assert codec.encode(codec.decode(nested[300])) == nested[300]
+    for refuse, text in ((codec.received, nested[252]), (codec.decode, nested[302])):
+        with pytest.raises(Rejected, match="nested too deeply"):
+            refuse(text)
+
+
+def test_brackets_in_texts_are_no_levels(codec: Any) -> None:
+    assert codec.received(b'["' + b"[" * 1000 + b'"]') == ["[" * 1000]
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner),
