@@ -116,7 +116,7 @@ def test_an_event_tells_its_whole_story(told: Callable[..., str]) -> None:
     assert lines[0] == "1  com.example.door door-0"
     assert lines[1].endswith(" accepted")
     assert '      "subject": "door-0"' in lines
-    assert [line for line in lines if re.fullmatch(r"doors.count  done, at .{23}, took \d\.\d ms", line)]
+    assert [line for line in lines if re.fullmatch(r"doors.count  done, at .{23}, took \d+\.\d ms", line)]
     assert '    state     last: nothing -> "door-0"' in lines
     assert "    state     count: nothing -> 1" in lines
     assert '    reply     {"text":"counted"}' in lines

@@ -169,6 +169,7 @@ MakeFunction = Callable[..., Function]
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeFunction]:
     """Makes the function of plugins given as source by name; further settings by their names in capitals."""
     monkeypatch.syspath_prepend(str(tmp_path))
+    forget_plugins()
 
     def make(
         settings: Mapping[str, str], sources: str = "", clock: Callable[[], float] = time.time, **plugins: str
@@ -179,6 +180,11 @@ def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeFu
         return Function({**loaded, **settings}, clock)
 
     yield make
+    forget_plugins()
+
+
+def forget_plugins() -> None:
+    """Have plugins imported anew: other tests in this process have some of the same names."""
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
 

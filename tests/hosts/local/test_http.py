@@ -216,7 +216,7 @@ def test_a_form_of_bytes_that_are_no_text_is_refused(platform: Platform) -> None
 
 
 def test_a_deeply_nested_slack_event_is_handled_and_logged_without_its_secrets(platform: Platform) -> None:
-    deep = mention("deep", token="s3cret").replace(b'"U1"', b"[" * 700 + b"]" * 700)
+    deep = mention("deep", token="s3cret").replace(b'"U1"', b"[" * 200 + b"]" * 200)
     assert from_slack(platform, deep).status == 200
     entry = platform.store.log.event(log(platform)[-1]["number"])
     assert entry is not None
@@ -224,6 +224,11 @@ def test_a_deeply_nested_slack_event_is_handled_and_logged_without_its_secrets(p
     data = entry["envelope"]["data"]
     # How deep one can look depends on the Python; below that, nothing is kept rather than a secret.
     assert data == "***" or data["event"]["token"] == "***"
+
+
+def test_a_slack_event_nested_deeper_than_anything_is_refused(platform: Platform) -> None:
+    answer = from_slack(platform, mention("deeper").replace(b'"U1"', b"[" * 700 + b"]" * 700))
+    assert (answer.status, answer.json) == (400, {"error": "JSON nested too deeply"})
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with its length", "in chunks"])
