@@ -36,7 +36,11 @@ class Retry(BotplatformError):
         self.after = after
 
 
-class Overloaded(Retry):
+class NotAttempted(Retry):
+    """Nothing was begun, and nobody outside has heard of it: an effect that could not even be tried is not given up."""
+
+
+class Overloaded(NotAttempted):
     """As much is under way as the settings allow: nothing of the event was taken in, so its sender still has it."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cost_tables
 import openapi
+import soak
 
 from botplatform import hookspecs, settings
 
@@ -60,9 +61,10 @@ def faults_page() -> str:
         "[what-happens-if.md](what-happens-if.md) says what is promised for each. *Lost* counts events and effects",
         "that were accepted or asked for and are not there; *doubled in state*, events that were counted more than",
         "once. An effect is *doubled* only where the process died after the outside was asked for it and before it was",
-        "marked, which can happen to one effect while the process is killed at the point of another. *To recover* are",
-        "the seconds until the platform took the next event; where it was killed, Python's start and imports, which",
-        "the tests spare themselves, come on top.",
+        "marked, which can happen to one effect while the process is killed at the point of another, or where the",
+        "outside did it and its answer never came; and only where the outside takes no key to know it by. *To recover*",
+        "are the seconds until the platform took the next event; where it was killed, Python's start and imports,",
+        "which the tests spare themselves, come on top.",
         "",
         "| fault | times | lost | doubled in state | doubled effects | to recover: median | longest |",
         "|---|---|---|---|---|---|---|",
@@ -82,6 +84,7 @@ DERIVED = {
     "docs/cold-starts.md": partial(cost_tables.page, "cold-starts.md"),
     "docs/faults.md": faults_page,
     "docs/openapi.json": openapi.page,
+    "docs/soak.md": soak.page,
     ".env.example": settings.example,
 }
 

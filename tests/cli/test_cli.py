@@ -357,7 +357,7 @@ def test_the_log_is_followed_until_ctrl_c(cli: Run, platform: Platform) -> None:
         while not line.done():
             happen(platform)
         following.send_signal(signal.SIGINT)
-        assert (following.wait(timeout=20), json.loads(line.result())["type"]) == (0, "com.example.followed")
+        assert (following.wait(timeout=60), json.loads(line.result())["type"]) == (0, "com.example.followed")
 
 
 def happen(platform: Platform) -> None:

@@ -169,7 +169,7 @@ def test_an_event_that_is_given_up_is_followed_then(tmp_path: Path) -> None:
                 platform.dispatcher.submit(happened(str(number), type=f"com.example.{kind}"))
             assert json.loads(line.result(60))["id"] == "2"
             following.send_signal(signal.SIGINT)
-            assert following.wait(timeout=20) == 0
+            assert following.wait(timeout=60) == 0
 
 
 def test_settings_of_nowhere_have_no_event(cli: Run) -> None:

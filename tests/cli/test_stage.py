@@ -217,4 +217,4 @@ def test_new_events_are_followed_until_ctrl_c(cloud: Cloud, stage: Stage) -> Non
         stage.wrote("alexa", entry("after"))
         assert json.loads(others.submit(shown.readline).result(60))["type"] == "after"
         following.send_signal(signal.SIGINT)
-        assert following.wait(timeout=20) == 0
+        assert following.wait(timeout=60) == 0

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from botplatform.console import pages  # noqa: F401 - imported once, for all lives
-from botplatform.effect import Publication
 from botplatform.hosts.local.platform import Platform
 from botplatform.hosts.logs import log_to_stderr
 from botplatform.hosts.mqtt.devices import Devices
@@ -71,6 +70,7 @@ class Teller(Platform):
         super().__init__(settings, [plugins], entry_points=False)
         self._errand = errand
         self._performer.backoff = lambda _: 0.01
+        self._performer.pause = 0.01
         trap = Trap(errand.point, errand.passing)
         self.store.performed = trap.before(BEFORE_MARK, self.store.performed)  # type: ignore[method-assign]
 
@@ -81,12 +81,6 @@ class Teller(Platform):
             self.accept(happened(f"number {number}", subject=str(number % 4), data=data))
         while self.busy() or self._performer.pending():
             time.sleep(0.01)
-
-    def publish(self, message: Publication) -> None:
-        """Publish once there is a connection: each of very many lives would use up an attempt of each effect."""
-        while not (self.devices and self.devices.client.connected):
-            time.sleep(0.01)
-        super().publish(message)
 
     def _devices(self) -> Devices:
         devices = super()._devices()

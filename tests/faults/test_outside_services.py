@@ -140,7 +140,7 @@ def test_what_slack_says_of_when_to_come_back_is_obeyed(outside: Outside, start:
 
 
 @pytest.mark.parametrize("name", DOORS)
-def test_what_is_never_taken_is_given_up_after_ten_attempts_and_the_log_says_why(
+def test_what_is_never_taken_is_given_up_at_last_and_the_log_says_why(
     name: str, outside: Outside, start: Start
 ) -> None:
     door = DOORS[name]

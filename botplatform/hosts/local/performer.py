@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 
 from botplatform.effect import Effect, perform
-from botplatform.errors import Overloaded, Rejected, Retry, StateUnavailable
+from botplatform.errors import NotAttempted, Rejected, Retry, StateUnavailable
 from botplatform.hosts.lanes import Lanes, backoff
 from botplatform.store import PendingEffect, Store
 
@@ -16,7 +16,8 @@ logger = logging.getLogger(__name__)
 THREADS = 8
 # One destination that does not answer leaves half of the threads to the others.
 CONCURRENCY = THREADS // 2
-ATTEMPTS = 10
+# With pauses of up to 5 minutes, a destination may be away for about four hours.
+ATTEMPTS = 100
 DEADLINE = 30.0
 
 
@@ -85,8 +86,8 @@ class _Performance:
             if self._result is None:
                 self._result = perform(self._performer.effects, self._effect)
             self._performer._store.performed(self._effect, self._result)
-        except Overloaded:
-            return self._performer.pause  # it is our own inbox that is full: no attempt to do anything outside
+        except NotAttempted:
+            return self._performer.pause
         except Retry as retry:
             return self._failed(str(retry), retry.after, final=False)
         except Rejected as rejected:

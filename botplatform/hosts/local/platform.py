@@ -12,7 +12,7 @@ from pathlib import Path
 from botplatform import codec
 from botplatform.effect import Publication
 from botplatform.engine import Engine
-from botplatform.errors import Retry
+from botplatform.errors import NotAttempted
 from botplatform.event import Event
 from botplatform.hosts.clock import Clock
 from botplatform.hosts.local.broker import EmbeddedBroker
@@ -153,7 +153,7 @@ class Platform:
     def publish(self, message: Publication) -> None:
         """Publish to MQTT, for the effect."""
         if not self.devices:
-            raise Retry("MQTT is not started yet")
+            raise NotAttempted("MQTT is not started yet")
         if self.broker:
             self.broker.check(message.topic)
         self.devices.publish(message)

@@ -11,7 +11,7 @@ from paho.mqtt.enums import MessageType
 from paho.mqtt.properties import Properties
 
 from botplatform.effect import Publication
-from botplatform.errors import Retry, StateUnavailable
+from botplatform.errors import NotAttempted, Retry, StateUnavailable
 from botplatform.hosts.mqtt.connection import Connection
 from botplatform.hosts.mqtt.exchanges import Exchange, Exchanges
 from botplatform.hosts.mqtt.link import Link
@@ -63,7 +63,7 @@ class Publisher:
         self._paho.check(message.topic)
         link = self._link
         if link is None:
-            raise Retry(f"there is no connection to {self._connection.address}")
+            raise NotAttempted(f"there is no connection to {self._connection.address}")
         deadline = Deadline(timeout)
         try:
             with link.turn(timeout):

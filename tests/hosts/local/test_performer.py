@@ -12,7 +12,7 @@ import pytest
 
 from botplatform import Rejected, Retry
 from botplatform.effect import Effect
-from botplatform.errors import Overloaded, StateUnavailable
+from botplatform.errors import NotAttempted, Overloaded, StateUnavailable
 from botplatform.hosts.local.performer import ATTEMPTS, CONCURRENCY, Performer
 from botplatform.source import EffectRequest
 from botplatform.store import Commit, Outcome, PendingEffect, Work
@@ -270,13 +270,16 @@ def test_stopping_leaves_what_did_not_begin_to_the_next_start(store: SqliteStore
     eventually(lambda: [effect.request.arguments["body"] for effect in store.pending()] == ["not begun"])
 
 
-def test_an_effect_there_is_no_room_for_in_our_own_inbox_is_never_given_up(store: SqliteStore, start: Start) -> None:
-    calls = Calls(*(Overloaded("it is full") for _ in range(3 * ATTEMPTS)))
+@pytest.mark.parametrize("reason", [Overloaded("our own inbox is full"), NotAttempted("there is no connection")])
+def test_an_effect_that_could_not_even_be_tried_is_never_given_up(
+    reason: NotAttempted, store: SqliteStore, start: Start
+) -> None:
+    calls = Calls(*(reason for _ in range(2 * ATTEMPTS)))
     performer = start(calls)
     performer.perform(committed(store, "hi"))
 
     eventually(lambda: logged(store) == [("performed", 1, {"id": "7"})])
-    assert len(calls.keys) == 3 * ATTEMPTS + 1
+    assert len(calls.keys) == 2 * ATTEMPTS + 1
     eventually(lambda: performer.pending() == 0)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from botplatform.errors import Rejected, Retry, StateUnavailable
+from botplatform.errors import NotAttempted, Rejected, Retry, StateUnavailable
 from botplatform.hosts.mqtt.client import Connection, MqttClient, backoff
 from botplatform.sources.mqtt.deliveries import Deliveries
 from botplatform.sources.mqtt.message import Message
@@ -228,7 +228,7 @@ def test_what_is_published_arrives(mosquitto: Mosquitto, connect: Connect, versi
 
 def test_publishing_without_a_connection_is_to_be_tried_later() -> None:
     client = MqttClient(Connection(f"mqtt://{HOST}:1", client_id="c"), ignore)
-    with pytest.raises(Retry, match="no connection"):
+    with pytest.raises(NotAttempted, match="no connection"):
         client.publish("t", b"x")
 
 
