@@ -17,7 +17,7 @@ a schedule each minute. The state is in SQLite with `synchronous=FULL`. At the e
 and once.
 
 {events:,} events in {minutes:.0f} minutes: {load:,.0f} a second, half of {capacity:,.0f}, on {cores} cores with Python
-{python}.
+{python}. {note}
 
 | median | first third | second third | last third |
 |---|---|---|---|
@@ -48,6 +48,7 @@ def page() -> str:
         capacity=result["capacity events/s"],
         cores=result["machine"]["cores"],
         python=result["machine"]["Python"],
+        note=result.get("note", ""),
         rows="\n".join(f"| {label} | {' | '.join(_thirds(samples, name))} |" for name, label in _ROWS.items()),
     )
 
