@@ -29,9 +29,9 @@ def take(event: Event, ctx: Context) -> None:
 def disappointed(folder: Path) -> Iterator[Session]:
     """The console of a platform that gave up on two events."""
     with running(folder, {"picky": PICKY}) as platform:
-        for id in ("1", "2"):
-            platform.dispatcher.submit(happened(id, subject=f"door-{id}", data="odd"))
-        eventually(lambda: platform.store.inbox.size() == (0, 2))
+        for number in (1, 2):
+            platform.dispatcher.submit(happened(str(number), subject=f"door-{number}", data="odd"))
+            eventually(lambda expected=number: platform.store.inbox.size() == (0, expected))
         yield Session(platform)
 
 
