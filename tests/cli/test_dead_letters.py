@@ -51,9 +51,9 @@ def letters(cli: Run, platform: Platform) -> Callable[..., Any]:
 
 def dead(platform: Platform, *events: Event) -> list[str]:
     """Have events given up on; returns their numbers."""
-    for event in events:
+    for expected, event in enumerate(events, 1):
         platform.dispatcher.submit(event)
-    eventually(lambda: platform.store.inbox.size() == (0, len(events)))
+        eventually(lambda expected=expected: platform.store.inbox.size() == (0, expected))
     return [str(letter.number) for letter in platform.store.inbox.dead_letters()]
 
 
