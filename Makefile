@@ -6,6 +6,7 @@ DEV_STAMP := .venv/installed-dev
 # The emulator pins a botocore of its own, so it has an environment of its own.
 EMULATOR_STAMP := .venv-aws/installed
 NODE_STAMP := node_modules/installed
+PEERS_STAMP := .venv-bench/installed
 # No index and no host in the lock files: they hold names, versions and hashes only.
 LOCK := -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
@@ -52,14 +53,14 @@ lock: ## pin all dependencies anew, with hashes (needs uv)
 	uv pip compile $(LOCK) requirements/emulator.in -o requirements/emulator.txt
 	npm install --package-lock-only
 
-bench: $(DEV_STAMP) ## measure
-	@$(BIN)/python -m benchmarks
+bench: $(PEERS_STAMP) ## measure beside the peers, which get an environment of their own
+	@.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
 
 soak: $(DEV_STAMP) ## an hour of everything at once
 	@$(BIN)/python -m benchmarks.soak
 
 clean: ## remove what install and the tools made (not the state)
-	rm -rf .venv .venv-aws node_modules build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-aws .venv-bench node_modules build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name '*.egg-info' -o -name __pycache__ | xargs rm -rf
 
 # pip of the virtual environment's own Python: nothing but Python itself has to be there before.
@@ -82,6 +83,13 @@ $(EMULATOR_STAMP): requirements/emulator.txt | $(BIN)/python
 	@echo "installing the emulator …"
 	@$(BIN)/python -m venv .venv-aws
 	@.venv-aws/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/emulator.txt
+	@touch $@
+
+$(PEERS_STAMP): requirements/runtime.txt benchmarks/requirements.txt | $(BIN)/python
+	@echo "installing the peers …"
+	@$(BIN)/python -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r benchmarks/requirements.txt
+	@.venv-bench/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(NODE_STAMP): package-lock.json

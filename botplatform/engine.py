@@ -10,8 +10,8 @@ from botplatform.event import Event
 from botplatform.reply import Reply, as_reply
 from botplatform.router import Match
 from botplatform.source import EffectRequest, Source
-from botplatform.store import Abandoned, Commit, Committed, Outcome, Run, StateKey, Store, Work, Write
-from botplatform.work import REPLAY_OF, WITHHOLD, Context, PluginInfo, Unit, chain_of
+from botplatform.store import Abandoned, Commit, Committed, Outcome, Readable, Run, StateKey, Store, Work, Write
+from botplatform.work import CHAIN, REPLAY_OF, WITHHOLD, Context, PluginInfo, Unit, chain_of
 
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
 CONFLICTS = 20
@@ -55,10 +55,16 @@ class Engine:
         self.clock = clock
         self.plugins = plugins
         self.chain_limit = chain_limit
+        self._owner_of_the_rest = sources["cloudevents"]
+        self._last_owned: tuple[Event | None, Source] = (None, self._owner_of_the_rest)
 
     def source_of(self, event: Event) -> Source:
         """The source an event belongs to; CloudEvents takes what no other one owns."""
-        return next((source for source in self.sources.values() if source.owns(event)), self.sources["cloudevents"])
+        last, owner = self._last_owned
+        if last is not event:  # several ask it of one event, one after the other
+            owner = next((source for source in self.sources.values() if source.owns(event)), self._owner_of_the_rest)
+            self._last_owned = event, owner
+        return owner
 
     def run(
         self, event: Event, match: Match, run: Run | None = None, also: Mapping[StateKey, Write] | None = None
@@ -71,18 +77,20 @@ class Engine:
         work = Work(event.source, event.id, match.handler.name)
         run = run or Run()
         done = self.store.outcome(work)
-        committed = Committed(done) if done else self._attempt(event, match, work, run, also or {})
+        committed = Committed(done) if done else self._persist(event, match, run, also or {})
         if done or (committed.outcome.duplicate and run.answered):
-            return self._again(event, work, committed, run)
+            again = self.store.commit(self.repeat(event, work, committed.outcome, run))
+            more = [effect for effect in again.effects if effect not in committed.effects]
+            return again._replace(effects=[*committed.effects, *more])
         return committed
 
-    def _again(self, event: Event, work: Work, known: Committed, run: Run) -> Committed:
-        """What another run left to do: effects still pending, and its reply where the sender was told to wait."""
-        reply = Reply.from_dict(known.outcome.reply) if known.outcome.reply else None
-        follow_up = self._follow_up(event, reply)
-        again = self.store.commit(Commit(work, event, known.outcome, follow_up=follow_up, run=run))
-        more = [effect for effect in again.effects if effect not in known.effects]
-        return again._replace(effects=[*known.effects, *more])
+    def repeat(self, event: Event, work: Work, known: Outcome, run: Run) -> Commit:
+        """The commit of work that is done: it finds the effects still pending.
+
+        It also asks for the reply, where the sender was told to wait for it.
+        """
+        reply = Reply.from_dict(known.reply) if known.reply else None
+        return Commit(work, event, known, follow_up=self._follow_up(event, reply), run=run)
 
     def _follow_up(self, event: Event, reply: Reply | None) -> EffectRequest | None:
         """What brings the reply to whoever was answered without it; nobody waits for that of a replay."""
@@ -90,18 +98,20 @@ class Engine:
             return None
         return self.source_of(event).follow_up(event, reply)
 
-    def _attempt(self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]) -> Committed:
-        self._refuse_loop(event, match.handler.name)
-        for lost in range(CONFLICTS):
+    def _persist(self, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write]) -> Committed:
+        """Attempt it until its commit meets no other."""
+        for lost in range(1, CONFLICTS + 1):
             try:
-                return self._transaction(event, match, work, run, also)
+                return self._transaction(event, match, run, also)
             except Abandoned:
                 raise
             except Conflict:
-                time.sleep(_jitter(0.001 * 2 ** min(lost, 6)))
+                time.sleep(pause_after(lost))
         raise Failed(f"lost its commit to others {CONFLICTS} times")
 
     def _refuse_loop(self, event: Event, handler: str) -> None:
+        if CHAIN not in event.extensions:
+            return
         passed = chain_of(event)
         size = sum(map(len, passed)) + len(passed)
         if size > CHAIN_SIZE:
@@ -109,49 +119,61 @@ class Engine:
         if passed.count(handler) >= self.chain_limit:
             raise Failed(f"a loop: {handler} passed {self.chain_limit} times in {' > '.join(passed)}", final=True)
 
-    def _transaction(
-        self, event: Event, match: Match, work: Work, run: Run, also: Mapping[StateKey, Write]
-    ) -> Committed:
-        """Run the handler and commit; whatever else goes wrong than the store becomes Failed."""
+    def _transaction(self, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write]) -> Committed:
+        commit = self.attempt(event, match, run)
         try:
-            commit = self._run_handler(event, match, work, run)
-            return self.store.commit(commit._replace(writes={**commit.writes, **also}))
+            return self.store.commit(commit._replace(writes={**commit.writes, **also}) if also else commit)
+        except (Conflict, StateUnavailable):
+            raise
+        except Exception as bug:
+            raise self.failure(bug, event, match) from bug
+
+    def attempt(self, event: Event, match: Match, run: Run, store: Readable | None = None) -> Commit:
+        """Run the handler once on what `store` has, the engine's own by default, and return what it wants committed.
+
+        Raises Failed, Conflict when it is to be run again, or StateUnavailable; nothing has happened then.
+        """
+        self._refuse_loop(event, match.handler.name)
+        try:
+            return self._run_handler(event, match, run, store or self.store)
         except (Failed, Conflict, StateUnavailable):
             raise
-        except Retry as asked:
-            raise Failed(str(asked), after=asked.after, asked=True) from asked
         except (Exception, SystemExit) as bug:
-            # The one broad except of the house: a plugin's bug is its own, and must not reach anything else. Some show
-            # only at the commit, as a reply that is no JSON, or a number added to a text.
-            self.report_bug(event, match.handler.name)
-            raise Failed(f"{type(bug).__name__}: {bug}{_place(bug, match.handler.file)}") from bug
+            # The one broad except of the house: a plugin's bug is its own, and must not reach anything else.
+            raise self.failure(bug, event, match) from bug
 
-    def report_bug(self, event: Event, handler: str) -> None:
-        """Log the exception that is being handled, which a handler raised on an event."""
+    def failure(self, bug: BaseException, event: Event, match: Match) -> Failed:
+        """What a run comes to by `bug`, which is logged unless the handler asked to be tried again.
+
+        Some show only at the commit, as a reply that is no JSON, or a number added to a text.
+        """
+        if isinstance(bug, Retry):
+            return Failed(str(bug), after=bug.after, asked=True)
+        self.report_bug(event, match.handler.name, bug)
+        return Failed(f"{type(bug).__name__}: {bug}{_place(bug, match.handler.file)}")
+
+    def report_bug(self, event: Event, handler: str, bug: BaseException) -> None:
+        """Log what a handler raised on an event."""
         from logging import getLogger
 
-        getLogger(__name__).exception("%s failed on %r", handler, event)
+        getLogger(__name__).error("%s failed on %r", handler, event, exc_info=bug)
 
-    def _run_handler(self, event: Event, match: Match, work: Work, run: Run) -> Commit:
+    def _run_handler(self, event: Event, match: Match, run: Run, store: Readable) -> Commit:
         """Run the handler once and collect what it asked for, committing nothing."""
         began = time.perf_counter()
-        unit = Unit(self.store, match.handler.plugin, self.clock())
+        unit = Unit(store, match.handler.plugin, self.clock())
         try:
             reply = self._call(event, match, unit)
         except Rejected as rejected:
             if run.answered:
                 raise Failed(str(rejected), final=True) from rejected
             # Somebody waits: what they got wrong is the answer, and nothing else of the run counts.
-            unit, reply = Unit(self.store, match.handler.plugin, self.clock()), Reply(_sentence(rejected))
+            unit, reply = Unit(store, match.handler.plugin, self.clock()), Reply(_sentence(rejected))
         if event.extensions.get(WITHHOLD) is True:
             unit.withhold_effects()
-        outcome = Outcome(
-            reply=reply.to_dict() if reply else None,
-            attempts=run.attempt,
-            took=time.perf_counter() - began,
-            suppressed=tuple(unit.suppressed),
-        )
-        follow_up = self._follow_up(event, reply)
+        told, took = reply.to_dict() if reply else None, time.perf_counter() - began
+        outcome = Outcome(told, run.attempt, took, tuple(unit.suppressed))
+        work, follow_up = Work(event.source, event.id, match.handler.name), self._follow_up(event, reply)
         return Commit(work, event, outcome, unit.reads(), unit.writes(), unit.effects, follow_up, run, unit.found())
 
     def _call(self, event: Event, match: Match, unit: Unit) -> Reply | None:
@@ -162,15 +184,18 @@ class Engine:
         source = self.sources.get(match.subscription.source)
         own = source.prepare(event.fresh(), match.subscription) if source else event.fresh()
         declared = (handler.uses, self.plugins, handler.keeps_state)
-        ctx = Context(own, handler.name, unit, self.clock(), match.params, *declared)
+        ctx = Context(own, handler.name, unit, unit.now, match.params, *declared)
+        if len(handler.arguments) == 2:
+            return as_reply(handler.function(event=own, ctx=ctx))
         given = {"event": own, "ctx": ctx}
         return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
 
 
-def _jitter(longest: float) -> float:
+def pause_after(lost: int) -> float:
+    """Seconds to wait when a commit was lost to others for the `lost`-th time, so as not to meet them again."""
     from random import uniform
 
-    return uniform(0, longest)
+    return uniform(0, 0.001 * 2 ** min(lost - 1, 6))
 
 
 def _sentence(rejected: Rejected) -> str:

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, Never, cast
+from typing import TYPE_CHECKING, Any, Final, Never, cast
 
-from botplatform import codec
+from botplatform import attributes, codec
 from botplatform.errors import Rejected
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    Glimpse = Callable[[], Mapping[str, Any]]
 
 SPEC_VERSION: Final = "1.0"
 JSON: Final = "application/json"
 
-_CORE = ("id", "source", "type", "subject", "time", "datacontenttype", "dataschema")
-_RESERVED = {*_CORE, "specversion", "data", "data_base64"}
-# CloudEvents 1.0, "Naming conventions": lower-case letters and digits; it recommends at most 20 of them.
-_EXTENSION_NAME = r"[a-z0-9]+"
-# CloudEvents 1.0, "Type System": an Integer is a signed 32-bit number.
-_INTEGERS = range(-(2**31), 2**31)
-# RFC 3339, section 5.6; datetime.fromisoformat reads more than that (week dates, offsets without minutes).
-_RFC3339 = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)"
 _UNDECODED: Any = object()
+_NO_EXTENSIONS: Final[Mapping[str, str | int | bool]] = MappingProxyType({})
 
 
-class Event:
-    """Something that happened; compares by value and cannot be changed.
-
-    `id` is the same each time the same happening is delivered, `source` names who tells, `type` what kind
-    (reverse DNS), `subject` what it is about. `data` is the original record, whole. `extensions` are CloudEvents
-    extension attributes (strings, integers, booleans), such as `partitionkey`.
-    """
-
+class _Attributes:
     __slots__ = (
         "_data",
         "_data_json",
+        "_fingerprint",
+        "_glimpse",
+        "_original",
+        "_read",
         "_time",
         "datacontenttype",
         "dataschema",
@@ -56,9 +50,30 @@ class Event:
     _data: Any
     _data_json: bytes | None
     _time: str | None
+    _fingerprint: Hashable
+    _glimpse: tuple[frozenset[str], Glimpse]
+    _original: Event | None
+    _read: Callable[[], Event] | None
 
-    def __init__(
-        self,
+
+class _Draft(_Attributes):
+    """An event while it is made: attributes are set several times faster than round the back of one that refuses."""
+
+    __slots__ = ()
+
+
+class Event(_Attributes):
+    """Something that happened; compares by value and cannot be changed.
+
+    `id` is the same each time the same happening is delivered, `source` names who tells, `type` what kind
+    (reverse DNS), `subject` what it is about. `data` is the original record, whole. `extensions` are CloudEvents
+    extension attributes (strings, integers, booleans), such as `partitionkey`.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
         *,
         type: str,
         source: str = "",
@@ -70,26 +85,65 @@ class Event:
         datacontenttype: str | None = None,
         dataschema: str | None = None,
         extensions: Mapping[str, str | int | bool] | None = None,
-    ) -> None:
-        """Build an event of `data` (any JSON value, or bytes) or of `data_json` (the same, still encoded).
+    ) -> Self:
+        """Build an event of `data` (any JSON value, or bytes), of `data_json` (the same, still encoded), or of both.
 
         `id` and `source` may be left out of an event given to `ctx.emit`, which names it.
         """
-        put = object.__setattr__
-        put(self, "type", type)
-        put(self, "source", source)
-        put(self, "id", id)
-        put(self, "subject", subject)
-        put(self, "_time", _rfc3339(time) if isinstance(time, datetime) else time)
         if data is _UNDECODED and data_json is None:
             data = None
-        put(self, "_data", data)
-        put(self, "_data_json", data_json)
         if datacontenttype is None and data is not None and not isinstance(data, bytes):
             datacontenttype = JSON
-        put(self, "datacontenttype", datacontenttype)
-        put(self, "dataschema", dataschema)
-        put(self, "extensions", MappingProxyType(dict(extensions)) if extensions else MappingProxyType({}))
+        draft = _draft(id, source, type, subject, attributes.rfc3339(time) if isinstance(time, datetime) else time)
+        draft._data = data
+        draft._data_json = data_json
+        draft.datacontenttype = datacontenttype
+        draft.dataschema = dataschema
+        if extensions:
+            draft.extensions = MappingProxyType(dict(extensions))
+        draft.__class__ = cls  # type: ignore[assignment]
+        return draft  # type: ignore[return-value]
+
+    @classmethod
+    def of_record(
+        cls,
+        id: str,
+        source: str,
+        type: str,
+        subject: str | None,
+        time: str | None,
+        record: dict[str, Any],
+        extensions: dict[str, str | int | bool] | None = None,
+    ) -> Event:
+        """An event whose data is a record, and whose attributes are known to be what CloudEvents wants."""
+        draft = _draft(id, source, type, subject, time)
+        draft._data = record
+        draft._data_json = None
+        draft.datacontenttype = JSON
+        if extensions:
+            draft.extensions = MappingProxyType(extensions)
+        draft.__class__ = cls  # type: ignore[assignment]
+        return draft  # type: ignore[return-value]
+
+    @classmethod
+    def unread(cls, paths: frozenset[str], glimpse: Glimpse, read: Callable[[], Event], fingerprint: Hashable) -> Event:
+        """An event of which only what lies at some dotted paths of its JSON form is known, and given by `glimpse`.
+
+        `read` reads all of it as soon as somebody asks for anything else. It may raise Rejected: whoever wants to keep
+        the event or to handle it calls `settle` first. Events with the same `fingerprint` have the same glimpse.
+        """
+        draft = _Draft()
+        draft._glimpse = paths, glimpse
+        draft._fingerprint = fingerprint
+        draft._read = read
+        draft.__class__ = cls  # type: ignore[assignment]
+        return draft  # type: ignore[return-value]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _Attributes.__slots__ or self._read is None:
+            raise AttributeError(f"an event has no attribute {name!r}")
+        self.settle()
+        return getattr(self, name)
 
     def __setattr__(self, name: str, value: object) -> Never:
         raise AttributeError(f"an event cannot be changed: {name}")
@@ -101,14 +155,15 @@ class Event:
     def data(self) -> Any:
         """The original record: a JSON value, or bytes where the content is no JSON; decoded when first asked for."""
         if self._data is _UNDECODED:
-            object.__setattr__(self, "_data", codec.decode(self._data_json or b""))
+            object.__setattr__(self, "_data", codec.decode(self.data_json))
         return self._data
 
     @property
     def data_json(self) -> bytes:
         """`data` as JSON bytes, exactly as it arrived where it arrived as JSON."""
         if self._data_json is None:
-            object.__setattr__(self, "_data_json", codec.encode(self._data))
+            json = self._original.data_json if self._original else codec.encode(self._data)
+            object.__setattr__(self, "_data_json", json)
         return cast(bytes, self._data_json)
 
     @property
@@ -122,44 +177,74 @@ class Event:
         key = self.extensions.get("partitionkey")
         return self.subject if key is None else str(key)
 
+    def settle(self) -> Event:
+        """This event, once all of it has been read; raises Rejected where it turns out to be none."""
+        if self._read:
+            whole = self._read()
+            for name in _Attributes.__slots__:
+                if name not in ("_fingerprint", "_glimpse", "_read"):
+                    object.__setattr__(self, name, getattr(whole, name))
+            object.__setattr__(self, "_read", None)  # last: another thread may look at the same time
+        return self
+
     def fresh(self) -> Event:
         """The same event with `data` still undecoded, so that whoever changes their copy changes nobody else's."""
-        return self if self._data is None or isinstance(self._data, bytes) else self.replace(data_json=self.data_json)
+        if self._data is None or isinstance(self._data, bytes):
+            return self
+        draft = _draft(self.id, self.source, self.type, self.subject, self._time)
+        draft._data = _UNDECODED
+        draft._data_json = self._data_json
+        draft._original = self  # many handlers look at nothing but their parameters: it is encoded when they do
+        draft.datacontenttype = self.datacontenttype
+        draft.dataschema = self.dataschema
+        draft.extensions = self.extensions
+        draft.__class__ = Event  # type: ignore[assignment]
+        return draft  # type: ignore[return-value]
 
     def replace(self, **changes: Any) -> Event:
         """A copy with some attributes changed."""
-        same: dict[str, Any] = {name: getattr(self, name) for name in _CORE if name != "time"}
+        same: dict[str, Any] = {name: getattr(self, name) for name in attributes.CORE if name != "time"}
         same.update(time=self._time, extensions=self.extensions)
         if "data" not in changes and "data_json" not in changes:
-            same.update(data=self._data, data_json=self._data_json)
+            same.update(data=self._data, data_json=self.data_json if self._data is _UNDECODED else self._data_json)
         return Event(**{**same, **changes})
 
     def to_dict(self) -> dict[str, Any]:
         """The envelope as its JSON form has it; bytes as `data_base64`."""
-        fields = self._attributes()
+        fields = self.attributes()
         if isinstance(self._data, bytes):
             fields["data_base64"] = codec.to_base64(self._data)
         elif self.data is not None:
             fields["data"] = self.data
         return fields
 
+    def seen(self, paths: frozenset[str]) -> Mapping[str, Any]:
+        """`to_dict`, or as much of it as lies at these dotted paths, where that is all that was read so far."""
+        return self._glimpse[1]() if self._read and self._glimpse[0] == paths else self.to_dict()
+
+    def fingerprint(self, paths: frozenset[str]) -> Hashable:
+        """What equals that of other events for which `seen(paths)` is the same; None where nobody knows."""
+        known = self._glimpse[0] if self._read else None
+        return self._fingerprint if known is paths or known == paths else None
+
     def to_json(self) -> bytes:
         """The event in the CloudEvents JSON format; `data` is copied as it arrived."""
         if self._data is None or isinstance(self._data, bytes):
             return codec.encode(self.to_dict())
-        return codec.encode_with(self._attributes(), "data", self.data_json)
+        return codec.encode_with(self.attributes(), "data", self.data_json)
 
-    def _attributes(self) -> dict[str, Any]:
+    def attributes(self) -> dict[str, Any]:
+        """`to_dict` without the data."""
         fields: dict[str, Any] = {"specversion": SPEC_VERSION, "id": self.id, "source": self.source, "type": self.type}
-        optional = (
-            ("subject", self.subject),
-            ("time", self._time),
-            ("datacontenttype", self.datacontenttype),
-            ("dataschema", self.dataschema),
-        )
-        fields.update((name, value) for name, value in optional if value is not None)
-        fields.update(self.extensions)
-        return fields
+        if self.subject is not None:
+            fields["subject"] = self.subject
+        if self._time is not None:
+            fields["time"] = self._time
+        if self.datacontenttype is not None:
+            fields["datacontenttype"] = self.datacontenttype
+        if self.dataschema is not None:
+            fields["dataschema"] = self.dataschema
+        return {**fields, **self.extensions} if self.extensions else fields
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Event:
@@ -173,19 +258,19 @@ class Event:
             raise Rejected("a CloudEvent is a JSON object")
         if fields.get("specversion") != SPEC_VERSION:
             raise Rejected(f"specversion is {fields.get('specversion')!r}, wanted {SPEC_VERSION!r}", "specversion")
-        attributes = {name: _text(fields, name, required=name in ("id", "source", "type")) for name in _CORE}
-        extensions = {name: value for name, value in fields.items() if name not in _RESERVED and value is not None}
-        return cls(**attributes, data=_data(fields), extensions=extensions).checked()  # type: ignore[arg-type]
+        texts = {name: attributes.text(fields, name) for name in attributes.CORE}
+        extensions = {k: value for k, value in fields.items() if k not in attributes.RESERVED and value is not None}
+        return cls(**texts, data=attributes.data(fields), extensions=extensions).checked()  # type: ignore[arg-type]
 
     def checked(self) -> Event:
         """This event, once its attributes are known to be what CloudEvents 1.0 wants; raises Rejected."""
-        for name in ("id", "source", "type"):
-            if not getattr(self, name) or not isinstance(getattr(self, name), str):
+        for name, value in (("id", self.id), ("source", self.source), ("type", self.type)):
+            if not value or not isinstance(value, str):
                 raise Rejected(f"{name} is missing or empty", name)
         if self._time is not None:
-            _check_time(self._time)
-        for name, value in self.extensions.items():
-            _check_extension(name, value)
+            attributes.check_time(self._time)
+        for extension, held in self.extensions.items():
+            attributes.check_extension(extension, held)
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -200,42 +285,15 @@ class Event:
         return f"<Event {self.type}{subject} id={self.id!r} source={self.source!r}>"
 
 
-def _rfc3339(time: datetime) -> str:
-    if time.tzinfo is None:
-        raise ValueError("an event's time needs a time zone: datetime.now(UTC)")
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _check_time(text: str) -> None:
-    try:
-        if not re.fullmatch(_RFC3339, text, re.ASCII):
-            raise ValueError(text)
-        datetime.fromisoformat(text.upper())
-    except ValueError:
-        raise Rejected(f"time {text!r} is no RFC 3339 timestamp with a time zone", "time") from None
-
-
-def _text(fields: dict[str, Any], name: str, required: bool) -> str | None:
-    value = fields.get(name)
-    if value is None and not required:
-        return None
-    if not isinstance(value, str) or not value:
-        raise Rejected(f"{name} is missing or no text", name)
-    return value
-
-
-def _check_extension(name: str, value: Any) -> None:
-    if not re.fullmatch(_EXTENSION_NAME, name) or name in _RESERVED:
-        raise Rejected(f"extension {name!r} wants a name of its own, of lower-case letters and digits", name)
-    if not isinstance(value, str | int | bool):
-        raise Rejected(f"extension {name!r} is {type(value).__name__}, wanted text, an integer or a boolean", name)
-    if isinstance(value, int) and value not in _INTEGERS:
-        raise Rejected(f"extension {name!r} is {value}, wanted an integer of 32 bits", name)
-
-
-def _data(fields: dict[str, Any]) -> Any:
-    if fields.get("data_base64") is None:
-        return fields.get("data")
-    if "data" in fields:
-        raise Rejected("an event has data or data_base64, not both", "data_base64")
-    return codec.from_base64(fields["data_base64"], "data_base64")
+def _draft(id: str, source: str, type: str, subject: str | None, time: str | None) -> _Draft:
+    draft = _Draft()
+    draft.id = id
+    draft.source = source
+    draft.type = type
+    draft.subject = subject
+    draft._time = time
+    draft.dataschema = None
+    draft.extensions = _NO_EXTENSIONS
+    draft._original = None
+    draft._read = None
+    return draft

@@ -10,8 +10,8 @@ from botplatform.event import Event
 from botplatform.router import REPLAY_TO, Match, Router
 from botplatform.source import EffectRequest, Source
 from botplatform.state import told
-from botplatform.store import Change, Committed, Run
-from botplatform.stores.memory import MemoryStore, Readable
+from botplatform.store import Change, Committed, Readable, Run
+from botplatform.stores.memory import MemoryStore
 from botplatform.values import NamedTuple
 from botplatform.work import WITHHOLD, PluginInfo
 
@@ -90,7 +90,7 @@ class Rehearsal:
 class _Quiet(Engine):
     """An engine whose user is told of each bug as a result: there is nothing to add to a log."""
 
-    def report_bug(self, event: Event, handler: str) -> None:
+    def report_bug(self, event: Event, handler: str, bug: BaseException) -> None:
         """Say nothing."""
 
 

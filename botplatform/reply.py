@@ -38,6 +38,8 @@ class Reply(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """What is not default, as JSON values."""
+        if self[1:] == _NOTHING_BUT_TEXT:
+            return {"text": self.text} if self.text else {}
         shown = {name: value for name, value in self._asdict().items() if value != self._field_defaults[name]}
         if self.card:
             shown["card"] = {"title": self.card.title, "text": self.card.text}
@@ -59,6 +61,9 @@ class Reply(NamedTuple):
 
     def __hash__(self) -> int:
         return hash(self.text)
+
+
+_NOTHING_BUT_TEXT = Reply()[1:]
 
 
 def as_reply(answer: object) -> Reply | None:

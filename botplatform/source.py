@@ -111,6 +111,8 @@ class Source(NamedTuple):
       listed, tested or deployed: a Lambda function trusts what was deployed.
     - `owns(event)`: whether an event came from this source; `signed` says that it must have come through its own door.
     - `secrets`: names of fields, at any depth of `data`, that are masked wherever an event is kept or shown.
+    - `reading(paths, kinds)`: `normalize` for patterns that look at these dotted paths into an event, with what
+      `Index.kinds` says of them: its events may be unread (`Event.unread`). It is asked for only where `codec.skips()`.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Source(NamedTuple):
     check: Callable[[Subscription], None] = _no_objection
     signed: bool = False
     secrets: frozenset[str] = frozenset()
+    reading: Callable[[frozenset[str], Mapping[str, Any]], Callable[[Raw], Iterator[Event | Rejected]]] | None = None
 
 
 def quoted(text: object) -> str:
@@ -139,20 +142,28 @@ def quoted(text: object) -> str:
 
 def text_at(value: Any, *path: str) -> str | None:
     """The text at a path into nested objects, None where there is none or an empty one."""
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value if isinstance(value, str) and value else None
+    try:
+        for name in path:
+            value = value[name]
+    except (KeyError, TypeError):
+        return None
+    return value if value and isinstance(value, str) else None
 
 
 def masked(event: Event, secrets: frozenset[str]) -> bytes:
     """The envelope as JSON with the values of all fields of these names, at any depth of `data`, masked."""
-    if not secrets:
-        return event.to_json()
-    try:
-        data = _without(event.data, secrets)
-    except RecursionError:
-        data = MASK  # nested deeper than we can look
-    return event.replace(data=data, data_json=None).to_json()
+    return codec.encode(shown(event, secrets)) if secrets else event.to_json()
+
+
+def shown(event: Event, secrets: frozenset[str]) -> dict[str, Any]:
+    """The same as JSON values."""
+    envelope = event.to_dict()
+    if secrets and "data" in envelope:
+        try:
+            envelope["data"] = _without(envelope["data"], secrets)
+        except RecursionError:
+            envelope["data"] = MASK  # nested deeper than we can look
+    return envelope
 
 
 def _without(value: Any, secrets: frozenset[str]) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botplatform import codec
 from botplatform.durations import seconds
-from botplatform.store import Change, StateKey, Store, Value, Write
+from botplatform.store import Change, Readable, StateKey, Value, Write
 
 # Amazon DynamoDB, "Service, account, and table quotas": 400 KB an item, its names included.
 VALUE_LIMIT = 390 * 1024
@@ -27,7 +27,7 @@ class State:
     `append` and `create` read nothing, so they never conflict. A value that was read is a copy: to change it, set it.
     """
 
-    def __init__(self, store: Store, plugin: str, now: float, sizes: dict[StateKey, int] | None = None) -> None:
+    def __init__(self, store: Readable, plugin: str, now: float, sizes: dict[StateKey, int] | None = None) -> None:
         """`sizes`, in bytes, are of all that one unit of work read or changed: its states share them."""
         self._store = store
         self._plugin = plugin
@@ -150,11 +150,18 @@ def applied(stored: bytes | None, write: Write) -> bytes:
         return write.json
     if write.kind == "create":
         return before
+    if write.kind == "add" and _is_short(before) and _is_short(write.json):
+        return b"%d" % (int(before) + int(write.json))
     value, change = codec.decode(before), codec.decode(write.json)
     wanted: Any = list if write.kind == "append" else (int, float)
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise TypeError(f"cannot {write.kind} to a {type(value).__name__}")
     return _fitting(codec.encode(value + change), "a value in the state")
+
+
+def _is_short(json: bytes) -> bool:
+    """Whether a JSON text is a natural number so short that to count with it takes no JSON library."""
+    return len(json) <= 15 and json.isdigit()
 
 
 def told(change: Change) -> dict[str, Any]:

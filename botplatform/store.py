@@ -86,6 +86,10 @@ class Commit(NamedTuple):
     """All that one run of one handler wants to happen, together or not at all.
 
     `found` are the JSON bytes of what it read (None: there was nothing), for stores that do not look again.
+
+    `chained` says, where several are submitted in one call (`SqliteStore.submit`; elsewhere it means nothing), that the
+    handler saw what the earlier ones of that call write. If any of those changes nothing, because it fails or its work
+    was done before, this one fails with Conflict; and `reads` have the versions there were before the call.
     """
 
     work: Work
@@ -97,6 +101,7 @@ class Commit(NamedTuple):
     follow_up: EffectRequest | None = None
     run: Run | None = None
     found: Mapping[StateKey, bytes | None] = _NOTHING
+    chained: bool = False
 
 
 class Run:
@@ -167,7 +172,17 @@ class Committed(NamedTuple):
     changes: Sequence[Change] = ()
 
 
-class Store(Protocol):
+class Readable(Protocol):
+    """Values that can be read: those of a store, or what one had at some time, or will have."""
+
+    def read(self, key: StateKey) -> Value:
+        """One value and its version; an expired one is not there."""
+
+    def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:
+        """The values of a plugin whose keys begin with `prefix`, in order of their keys."""
+
+
+class Store(Readable, Protocol):
     """Keeps markers, state and pending effects; safe to use from any thread.
 
     Every method may raise StateUnavailable.
@@ -175,12 +190,6 @@ class Store(Protocol):
 
     def outcome(self, work: Work) -> Outcome | None:
         """The outcome of work that is done, else None."""
-
-    def read(self, key: StateKey) -> Value:
-        """One value and its version; an expired one is not there."""
-
-    def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:
-        """The values of a plugin whose keys begin with `prefix`, in order of their keys."""
 
     def commit(self, commit: Commit) -> Committed:
         """Apply all of it in one transaction; raises Conflict when a version read is no longer current.

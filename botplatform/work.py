@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botplatform import codec
 from botplatform.durations import seconds, words
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from botplatform.event import Event
-    from botplatform.store import StateKey, Store, Write
+    from botplatform.store import Readable, StateKey, Write
     from botplatform.subscription import Subscription
 
+T = TypeVar("T")
 # Amazon SNS, "Publishing SMS messages": at most 1,600 characters in one message.
 TEXT_LIMIT = 1600
 _TOPIC_WILDCARD = r"[+#\0]"
@@ -57,13 +58,31 @@ class PluginInfo(NamedTuple):
 class Unit:
     """All that one run of a handler read, changed and asked for."""
 
-    def __init__(self, store: Store, plugin: str, now: float) -> None:
-        sizes: dict[StateKey, int] = {}
-        self.state = State(store, plugin, now, sizes)
-        self.last_said = State(store, last_said(plugin), now, sizes)
+    def __init__(self, store: Readable, plugin: str, now: float) -> None:
         self.effects: list[EffectRequest] = []
         self.suppressed: list[str] = []
+        self._store = store
+        self._plugin = plugin
+        self.now = now
+        self._states: dict[str, State] = {}
+        self._sizes: dict[StateKey, int] = {}
         self._withheld = False
+
+    @property
+    def state(self) -> State:
+        """The plugin's own values."""
+        return self._state(self._plugin)
+
+    @property
+    def last_said(self) -> State:
+        """When the plugin last sent which text."""
+        return self._state(last_said(self._plugin))
+
+    def _state(self, name: str) -> State:
+        """Made when it is first asked for: many handlers keep nothing."""
+        if name not in self._states:
+            self._states[name] = State(self._store, name, self.now, self._sizes)
+        return self._states[name]
 
     def withhold_effects(self) -> None:
         """Drop what was asked for, and with it what `once_per` notes: a text nobody gets must hold no other one up."""
@@ -73,15 +92,22 @@ class Unit:
 
     def reads(self) -> dict[StateKey, int]:
         """The versions the commit has to find unchanged."""
-        return {**self.state.reads(), **self.last_said.reads()}
+        return self._together(State.reads)
 
     def found(self) -> dict[StateKey, bytes | None]:
         """What was there where the handler looked, as JSON."""
-        return {**self.state.found(), **self.last_said.found()}
+        return self._together(State.found)
 
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
-        return self.state.writes() if self._withheld else {**self.state.writes(), **self.last_said.writes()}
+        return self.state.writes() if self._withheld else self._together(State.writes)
+
+    def _together(self, part: Callable[[State], dict[StateKey, T]]) -> dict[StateKey, T]:
+        """The same of all states there are: mostly none, or one."""
+        merged: dict[StateKey, T] = {}
+        for state in self._states.values():
+            merged.update(part(state))
+        return merged
 
 
 class Context:
@@ -102,16 +128,20 @@ class Context:
         plugins: Callable[[], Sequence[PluginInfo]],
         keeps_state: bool = True,
     ) -> None:
-        plugin = handler.partition(".")[0]
         self.params = params
-        self.now = datetime.fromtimestamp(now, UTC)
+        self._now = now
         self._unit = unit
         self._event = event
         self._handler = handler
-        self._plugin = plugin
+        self._plugin = handler.partition(".")[0]
         self._uses = uses
         self._plugins = plugins
         self._keeps_state = keeps_state
+
+    @property
+    def now(self) -> datetime:
+        """The time at which the run began (aware, UTC)."""
+        return datetime.fromtimestamp(self._now, UTC)
 
     @property
     def state(self) -> State:

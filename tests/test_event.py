@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,12 @@ def test_whoever_changes_the_data_of_a_fresh_copy_changes_nobody_elses() -> None
 @every_sample
 def test_a_fresh_copy_is_equal(event: Event) -> None:
     assert event.fresh() == event
+    assert event.fresh().to_json() == event.to_json()
+
+
+def test_a_fresh_copy_can_be_copied_before_its_data_was_asked_for() -> None:
+    assert happened(data={"a": 1}).fresh().replace(id="2").data == {"a": 1}
+    assert happened(data={"a": 1}).fresh().fresh().data == {"a": 1}
 
 
 def test_replacing_some_attributes_keeps_the_others() -> None:
@@ -269,3 +276,51 @@ def test_its_repr_names_it_and_shows_nothing_of_its_data() -> None:
 )
 def test_it_is_ordered_by_its_partition_key_else_by_its_subject(attributes: dict[str, Any], key: str | None) -> None:
     assert happened(**attributes).key == key
+
+
+def unread(read: Callable[[], Event], paths: frozenset[str] = frozenset({"data.a"})) -> Event:
+    return Event.unread(paths, lambda: {"data": {"a": 1}}, read, "a is 1")
+
+
+def test_an_unread_event_is_read_once_when_something_is_asked_for() -> None:
+    readings: list[Event] = []
+
+    def read() -> Event:
+        readings.append(SAMPLES["full"])
+        return SAMPLES["full"]
+
+    event = unread(read)
+    assert event.seen(frozenset({"data.a"})) == {"data": {"a": 1}}
+    assert readings == []
+
+    assert (event.id, event.subject, event.data) == ("1", "rooms/kitchen", {"a": 1})
+    assert event == SAMPLES["full"]
+    assert event.fresh() == event.replace() == event
+    assert len(readings) == 1
+
+
+def test_an_unread_event_is_read_for_whoever_looks_elsewhere() -> None:
+    event = unread(lambda: SAMPLES["full"])
+
+    assert event.seen(frozenset({"data.b"})) == SAMPLES["full"].to_dict()
+
+
+def test_an_unread_event_that_is_none_says_so_when_it_is_settled() -> None:
+    def read() -> Event:
+        raise Rejected("not JSON", "$.detail")
+
+    event = unread(read)
+    for _ in range(2):
+        with pytest.raises(Rejected, match="not JSON"):
+            event.settle()
+
+
+def test_what_an_event_does_not_have_is_not_read_for() -> None:
+    def read() -> Event:
+        raise AssertionError("nobody asked for anything an event has")
+
+    assert not hasattr(unread(read), "anything")
+
+
+def test_an_event_that_was_read_settles_at_once() -> None:
+    assert SAMPLES["full"].settle() is SAMPLES["full"]

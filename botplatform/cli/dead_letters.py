@@ -177,6 +177,3 @@ def _tell(done: int, wanted: int, what: str, as_json: bool) -> None:
     click.echo(json_told({"done": done}) if as_json else f"{done} {what}")
     if done < wanted:
         raise click.ClickException(f"{wanted - done} of {wanted} were not there any more")
-
-
-COMMANDS = (dead_letters,)

@@ -129,6 +129,3 @@ def _prepared(folders: Sequence[Path], stage: str, region: str, arch: Architectu
     for bundle in bundles:
         click.echo(f"  {bundle.size / 1000:>6,.0f} kB  {bundle.path}", err=True)
     return made
-
-
-COMMANDS = (deploy,)

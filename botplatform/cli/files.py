@@ -78,6 +78,3 @@ def _events(
                 yield path, event
         except Rejected as rejected:
             yield path, rejected
-
-
-COMMANDS = (normalize, explain)

@@ -101,6 +101,3 @@ def _instant(text: str) -> datetime:
     except ValueError:
         raise click.BadParameter(f"{text!r} is no ISO 8601 time", param_hint="--after") from None
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-COMMANDS = (run, demo, plugins, new, schedule)

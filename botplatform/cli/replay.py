@@ -256,6 +256,3 @@ def _progress(label: str, count: int) -> Iterator[Callable[[int], None]]:
     hidden = count < _MANY or not sys.stderr.isatty()
     with click.progressbar(length=count, label=label, file=sys.stderr, hidden=hidden) as progress:
         yield progress.update
-
-
-COMMANDS = (replay, debug)

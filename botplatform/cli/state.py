@@ -62,6 +62,3 @@ def _progress(label: str) -> Iterator[Callable[[int, int], None]]:
             bar.update(done - bar.pos)
 
         yield show
-
-
-COMMANDS = (backup, restore)

@@ -146,6 +146,3 @@ def logs(lines: int, follow: bool, stage: str, region: str) -> None:
         return
     with log.local_lines(settings().state) as tail:
         log.show(tail, lines, follow, str)
-
-
-COMMANDS = (send, events, event, logs)

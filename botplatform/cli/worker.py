@@ -72,6 +72,3 @@ def worker(
     journal = Journal(sys.stdout, every=as_json)
     made = Worker(known, queues, chosen, journal, dead_letters=dead_letters, threads=threads, deadline=deadline)
     serve(made, partial(click.echo, err=True))
-
-
-COMMANDS = (worker,)

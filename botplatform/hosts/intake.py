@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from botplatform.engine import Engine
 from botplatform.event import Event
@@ -12,6 +12,14 @@ from botplatform.router import Router
 from botplatform.store import StateKey, Value, Write
 
 NOTHING: Final[Mapping[StateKey, Write]] = MappingProxyType({})
+
+
+class Arrival(NamedTuple):
+    """An event that came in, with what `Intake.submit` wants to know of it."""
+
+    event: Event
+    on_settled: Callable[[], None] | None = None
+    also: Mapping[StateKey, Write] = NOTHING
 
 
 class Notes(Protocol):
@@ -54,6 +62,12 @@ class Intake(Protocol):
         `on_settled` is called, from any thread, when the event is durable; `also` are writes for the same commit.
         With `durable`, it is durable by the time this returns.
         Raises Retry when it cannot be taken in now: nothing of it was, and whoever has it is to come again with it.
+        """
+
+    def submit_all(self, arrivals: Sequence[Arrival]) -> int:
+        """Do what `submit` does for as many events as there is room for, from the first on; returns how many.
+
+        Raises Retry when there is room for none.
         """
 
     def count(self, what: str, times: int = 1) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import queue
 import random
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Generic, TypeVar
 
-logger = logging.getLogger(__name__)
+from botplatform.hosts.jobs import Answer, Job, Later, guarded
+
+# Seconds between two looks at what runs.
+TICK = 0.05
 
 
 def backoff(attempts: int) -> float:
@@ -22,78 +25,61 @@ def backoff(attempts: int) -> float:
     return min(300.0, 2.0 ** min(attempts - 1, 10)) * (1 - random.random())
 
 
-class Job(Protocol):
-    """Something to run in its lane."""
-
-    lane: Hashable
-
-    @property
-    def kind(self) -> Hashable:
-        """What shares its `concurrency`; the jobs of one lane are of one kind."""
-
-    @property
-    def concurrency(self) -> int:
-        """How many jobs of its kind run at a time, in all lanes together; one that was given up does not count."""
-
-    @property
-    def deadline(self) -> float:
-        """Seconds it may run before it is abandoned."""
-
-    def run(self) -> float | None:
-        """Run; None when finished, or the seconds after which to run again (the lane waits meanwhile)."""
-
-    def abandon(self) -> float | None:
-        """Give up the run under way, whose thread hangs; the answer is as that of `run`."""
-
-    def returned(self) -> None:
-        """Learn that a run that was given up came back after all; what it answered is ignored."""
-
-    def park(self) -> None:
-        """Learn that the lane waits for a job in front to be run again."""
+J = TypeVar("J", bound=Job)
 
 
-@dataclass
-class _Lane:
-    jobs: deque[Job] = field(default_factory=deque)
+@dataclass(slots=True)
+class _Lane(Generic[J]):
+    jobs: deque[J] = field(default_factory=deque)
     waits: bool = False
 
 
-@dataclass
-class _Running:
-    key: Hashable
-    job: Job
-    overdue: float
+@dataclass(slots=True, eq=False)
+class Running(Generic[J]):
+    """A job that a thread runs, since a time by `time.monotonic`."""
+
+    job: J
+    began: float
     abandoned: bool = False
 
+    def overdue(self, now: float) -> bool:
+        """Whether it is time to give it up."""
+        return not self.abandoned and now - self.began >= self.job.deadline
 
-class Lanes:
+
+class Lanes(Generic[J]):
     """A pool of threads; one that hangs is left to itself and replaced, so that the others never wait for it."""
 
     def __init__(self, threads: int, name: str) -> None:
         self._name = name
-        self._lock = threading.Condition()
-        self._lanes: dict[Hashable, _Lane] = {}
-        self._ready: queue.SimpleQueue[Hashable] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._woken = threading.Condition(self._lock)  # the monitor
+        self._dozes = False
+        self._lanes: dict[Hashable, _Lane[J]] = {}
+        # What a thread is to do next; it ends after what returns False.
+        self._ready: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
         self._admitted: Counter[Hashable] = Counter()  # by kind: those that run, and those next in the queue
         self._held: dict[Hashable, deque[Hashable]] = defaultdict(deque)  # by kind: lanes whose turn comes later
         self._timers: list[tuple[float, int, Hashable]] = []
-        self._running: dict[int, _Running] = {}
+        self._running: set[Running[J]] = set()
+        self._unfinished: set[J] = set()  # something is left of their runs
+        self._behind: deque[J] = deque()  # to be told that their lane waits
         self._numbers = itertools.count()
         self._stopping = False
         self._threads = [self._start_worker() for _ in range(threads)]
         self._monitor = threading.Thread(target=self._watch, name=f"{name}-monitor", daemon=True)
         self._monitor.start()
 
-    def submit(self, job: Job, delay: float = 0) -> None:
+    def submit(self, job: J, delay: float = 0) -> None:
         """Put a job at the end of its lane; `delay` seconds pass before it is run, if it is the first there."""
         with self._lock:
-            lane = self._lanes.setdefault(job.lane, _Lane())
-            lane.jobs.append(job)
-            first = len(lane.jobs) == 1
-            if first:
-                self._continue(job.lane, lane, delay)
-        if not first and lane.waits:
-            job.park()
+            self._append(job, delay)
+
+    def submit_all(self, jobs: Iterable[J]) -> None:
+        """Put each job at the end of its lane."""
+        with self._lock:
+            for job in jobs:
+                self._append(job, 0)
 
     def busy(self) -> bool:
         """Whether any job is running or could be run now; those that wait to be run again do not count."""
@@ -104,18 +90,28 @@ class Lanes:
         """Start no further job and wait for those that run; False when some still run after `timeout` seconds."""
         with self._lock:
             self._stopping = True
-            self._lock.notify_all()
-        for _ in self._threads:
-            self._ready.put(_STOP)
+            self._woken.notify()
         end = time.monotonic() + timeout
         while self._under_way() and time.monotonic() < end:
             time.sleep(0.005)
+        for _ in self._threads:
+            self._ready.put(_end)
         return not self._under_way()
 
     def _under_way(self) -> bool:
         """Whether any job runs that was not given up."""
         with self._lock:
-            return any(not running.abandoned for running in self._running.values())
+            return bool(self._unfinished) or any(not running.abandoned for running in self._running)
+
+    def _append(self, job: J, delay: float) -> None:
+        lane = self._lanes.get(job.lane)
+        if lane is None:
+            lane = self._lanes[job.lane] = _Lane(deque((job,)))
+            self._continue(job.lane, lane, delay)
+            return
+        lane.jobs.append(job)
+        if lane.waits:
+            self._park([job])
 
     def _start_worker(self) -> threading.Thread:
         thread = threading.Thread(target=self._work, name=f"{self._name}-{next(self._numbers)}", daemon=True)
@@ -123,43 +119,68 @@ class Lanes:
         return thread
 
     def _work(self) -> None:
-        while (key := self._ready.get()) is not _STOP and not self._stopping:
-            with self._lock:
-                job = self._lanes[key].jobs[0]
-                running = _Running(key, job, time.monotonic() + job.deadline)
-                number = next(self._numbers)
-                self._running[number] = running
-            again = _guarded(job, job.run)
-            with self._lock:
-                del self._running[number]
-            if running.abandoned:
-                job.returned()
-                return  # this thread was replaced when it hung
-            self._finish(key, again)
+        while self._ready.get()():
+            pass
 
-    def _finish(self, key: Hashable, again: float | None) -> None:
+    def _run(self, key: Hashable) -> bool:
+        """Run the first job of a lane; False when it hung, and this thread was replaced."""
         with self._lock:
-            lane = self._lanes[key]
-            kind = lane.jobs[0].kind
-            self._admitted[kind] -= 1
-            self._fill(kind)
-            if again is None:
-                lane.jobs.popleft()
-            if not lane.jobs:
-                del self._lanes[key]
-                return
-            behind = list(lane.jobs)[1:] if again and not lane.waits else []
-            self._continue(key, lane, again or 0)
-        for job in behind:
-            job.park()
+            if self._stopping:
+                return True
+            running = Running(self._lanes[key].jobs[0], time.monotonic())
+            self._running.add(running)
+            self._watch_closely()
+        return self._ran(running, guarded(running.job, running.job.run))
 
-    def _continue(self, key: Hashable, lane: _Lane, delay: float) -> None:
+    def _ran(self, running: Running[J], answer: Answer | Later) -> bool:
+        with self._lock:
+            self._running.remove(running)
+            if callable(answer) and not running.abandoned:
+                self._unfinished.add(running.job)
+        if running.abandoned:
+            running.job.returned()
+            return False
+        if callable(answer):
+            return self._see_to(running.job, answer)
+        self._finish(running.job, answer)
+        return True
+
+    def _see_to(self, job: J, later: Later) -> bool:
+        finish = partial(self._finish, job)
+        failed = guarded(job, lambda: later(finish))
+        if failed is not None:
+            finish(failed)
+        return True
+
+    def _finish(self, job: J, answer: Answer | Later) -> None:
+        """Go on in the lane of a job, or with what is left of its run; may be called on any thread, and is quick."""
+        with self._lock:
+            if callable(answer):
+                self._unfinished.add(job)
+                self._ready.put(partial(self._see_to, job, answer))
+                return
+            self._unfinished.discard(job)
+            if answer is None:
+                self._lanes[job.lane].jobs.remove(job)
+            self._go_on(job.lane, answer or 0)
+            self._release(job.kind)
+
+    def _go_on(self, key: Hashable, delay: float) -> None:
+        lane = self._lanes[key]
+        if not lane.jobs:
+            del self._lanes[key]
+            return
+        if delay and not lane.waits:
+            self._park(itertools.islice(lane.jobs, 1, None))
+        self._continue(key, lane, delay)
+
+    def _continue(self, key: Hashable, lane: _Lane[J], delay: float) -> None:
         lane.waits = delay > 0
         if not lane.waits:
             self._admit(key)
             return
         heapq.heappush(self._timers, (time.monotonic() + delay, next(self._numbers), key))
-        self._lock.notify_all()
+        self._woken.notify()
 
     def _admit(self, key: Hashable) -> None:
         """Let the first job of a lane run, or hold its lane, and no thread, until fewer of its kind do."""
@@ -167,11 +188,29 @@ class Lanes:
         self._held[kind].append(key)
         self._fill(kind)
 
+    def _release(self, kind: Hashable) -> None:
+        self._admitted[kind] -= 1
+        self._fill(kind)
+
     def _fill(self, kind: Hashable) -> None:
         held = self._held[kind]
         while held and self._admitted[kind] < self._lanes[held[0]].jobs[0].concurrency:
             self._admitted[kind] += 1
-            self._ready.put(held.popleft())
+            self._ready.put(partial(self._run, held.popleft()))
+
+    def _park(self, jobs: Iterable[J]) -> None:
+        """Have jobs told that their lane waits: in their order, so by one thread, and by none that has no time."""
+        first = not self._behind
+        self._behind.extend(jobs)
+        if first and self._behind:
+            self._ready.put(self._tell_behind)
+
+    def _tell_behind(self) -> bool:
+        while self._behind:
+            guarded(self._behind[0], self._behind[0].park)
+            with self._lock:
+                self._behind.popleft()
+        return True
 
     def _watch(self) -> None:
         """Wake lanes whose time has come, and abandon what runs too long."""
@@ -182,31 +221,34 @@ class Lanes:
                     key = heapq.heappop(self._timers)[2]
                     self._lanes[key].waits = False
                     self._admit(key)
-                late = [r for r in self._running.values() if r.overdue <= now and not r.abandoned]
+                self._look(now)
+                late = [running for running in self._running if running.overdue(now)]
                 for running in late:
                     running.abandoned = True
             for running in late:
-                self._replace(running)
+                self._start_worker()
+                self._finish(running.job, guarded(running.job, running.job.abandon))
             with self._lock:
-                self._lock.wait(self._pause())
+                self._doze()
 
-    def _replace(self, running: _Running) -> None:
-        self._start_worker()
-        self._finish(running.key, _guarded(running.job, running.job.abandon))
+    def _look(self, now: float) -> None:
+        """What else there is to be watched."""
 
-    def _pause(self) -> float:
-        """Seconds until the next look: a timer is kept to, a deadline may be overrun by up to a second."""
+    def _watch_closely(self) -> None:
+        """Have the monitor know that something runs."""
+        if self._dozes:
+            self._woken.notify()
+
+    def _doze(self) -> None:
+        """Until the next look: timers are kept to, deadlines may be overrun by a tick."""
         due = self._timers[0][0] - time.monotonic() if self._timers else 60.0
-        return max(0.001, min(due, 0.1 if self._running else 1.0))
+        self._dozes = not self._under_watch()
+        self._woken.wait(max(0.001, min(due, 1.0 if self._dozes else TICK)))
+        self._dozes = False
+
+    def _under_watch(self) -> bool:
+        return bool(self._running)
 
 
-def _guarded(job: Job, act: Callable[[], float | None]) -> float | None:
-    """What `act` answers; a bug in it must not take the thread along."""
-    try:
-        return act()
-    except Exception:
-        logger.exception("a job of %s failed; it is run again in 5 s", job.lane)
-        return 5.0
-
-
-_STOP: Hashable = object()
+def _end() -> bool:
+    return False

@@ -23,10 +23,14 @@ def wait(
     so and nobody else.
     """
     if time.monotonic() + silence < deadline and not over.wait(silence):
-        post = meanwhile()
-        if post:
-            threading.Thread(target=_send, args=(post,), name="meanwhile", daemon=True).start()
+        tell(meanwhile())
     return over.wait(max(0.0, deadline - time.monotonic()))
+
+
+def tell(post: Post | None) -> None:
+    """Send what says that it takes a while, if anything does, and wait for nothing."""
+    if post:
+        threading.Thread(target=_send, args=(post,), name="meanwhile", daemon=True).start()
 
 
 def _send(post: Post) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
-from botplatform import codec
 from botplatform.effect import Effect, perform
 from botplatform.engine import Engine, Failed
 from botplatform.errors import Rejected, Retry, StateUnavailable
@@ -17,7 +16,7 @@ from botplatform.event import Event
 from botplatform.hosts.aside import Aside
 from botplatform.reply import Reply
 from botplatform.router import Match, Router
-from botplatform.source import masked
+from botplatform.source import shown
 from botplatform.state import told
 from botplatform.store import Abandoned, Committed, PendingEffect, Run, StateKey, Write
 from botplatform.values import NamedTuple
@@ -38,7 +37,8 @@ class Result(NamedTuple):
     """What came of an event in one handler.
 
     `done` (`again`: by an earlier delivery), `waiting` for another try (`after` so many seconds, if the handler said),
-    or `dead`: kept as a dead letter. `entry` is the same as the log has it.
+    or `dead`: kept as a dead letter. `asked` says that the handler itself wanted another try. `committed` is what it
+    did by `finished` (Unix time), `effects` what came of those it asked for.
     """
 
     handler: str
@@ -46,8 +46,24 @@ class Result(NamedTuple):
     reply: Reply | None = None
     reason: str = ""
     after: float | None = None
-    again: bool = False
-    entry: Entry = MappingProxyType({})
+    asked: bool = False
+    committed: Committed | None = None
+    effects: Sequence[Entry] = ()
+    finished: float = 0.0
+
+    @property
+    def again(self) -> bool:
+        """Whether it was done by an earlier delivery."""
+        return self.committed is not None and self.committed.outcome.duplicate
+
+    @property
+    def entry(self) -> Entry:
+        """The same as the log has it."""
+        if self.committed:
+            return _outcome_entry(self.handler, self.committed, self.finished, self.effects)
+        # To be asked for another try is no failure.
+        asked = {"asked": True} if self.asked else {}
+        return {"handler": self.handler, "status": self.status, "reason": self.reason, **asked}
 
 
 class Handled(NamedTuple):
@@ -78,8 +94,8 @@ class Runner:
 
     A host gives each event its id (`identified`), runs the handlers it concerns (`run`), and has it logged (`finish`).
     `effects` are those it can perform, by name, each within `effect_deadline` seconds. `bury(event, handler, reason)`
-    keeps a dead letter, and returns once it is durable. `log` takes the entry of each event, as the tools show it: JSON
-    values, secrets masked.
+    keeps a dead letter, and returns once it is durable. `log` is given what makes the entry of each event, as the tools
+    show it (JSON values, secrets masked): that takes longer than a quick handler, and not everybody keeps all.
     """
 
     def __init__(
@@ -88,7 +104,7 @@ class Runner:
         router: Router,
         effects: Mapping[str, Effect],
         bury: Callable[[Event, str, str], None],
-        log: Callable[[Entry], None],
+        log: Callable[[Callable[[], Entry]], None],
         effect_deadline: float = EFFECT_DEADLINE,
     ) -> None:
         self.engine = engine
@@ -120,17 +136,16 @@ class Runner:
         try:
             committed = self.engine.run(event, match, run, also)
         except Abandoned:
-            return _unfinished(name, "waiting", "goes on in another run")
+            return Result(name, "waiting", reason="goes on in another run")
         except StateUnavailable as error:
-            return _unfinished(name, "waiting", str(error))
+            return Result(name, "waiting", reason=str(error))
         except Failed as failed:
             return self._failed(event, match, failed, run)
         outcome = committed.outcome
         reply = Reply.from_dict(outcome.reply) if outcome.reply else None
         on_commit(reply)
-        effects = self.perform(committed.effects, run)
-        entry = _outcome_entry(name, committed, self.engine.clock(), effects)
-        return Result(name, "done", reply, again=outcome.duplicate, entry=entry)
+        effects = self.perform(committed.effects, run) if committed.effects else ()
+        return Result(name, "done", reply, committed=committed, effects=effects, finished=self.engine.clock())
 
     def overdue(self, event: Event, match: Match, run: Run, deadline: float) -> Result:
         """What becomes of a run that was abandoned, for it took longer than `deadline` seconds: it has failed."""
@@ -141,8 +156,8 @@ class Runner:
         try:
             self._bury(event, handler, reason)
         except Retry as retry:
-            return _unfinished(handler, "waiting", f"{reason}; the dead letter could not be kept: {retry}")
-        return _unfinished(handler, "dead", reason)
+            return Result(handler, "waiting", reason=f"{reason}; the dead letter could not be kept: {retry}")
+        return Result(handler, "dead", reason=reason)
 
     def finish(self, event: Event, results: Sequence[Result]) -> Handled:
         """Log what came of an event in all its handlers; without any, nothing listens to it."""
@@ -174,7 +189,7 @@ class Runner:
         name, retries = match.handler.name, match.handler.limits.retries
         exhausted = retries is not None and run.attempt > retries
         if run.answered and not failed.final and not exhausted:
-            return _unfinished(name, "waiting", failed.reason, failed.after, failed.asked)
+            return Result(name, "waiting", reason=failed.reason, after=failed.after, asked=failed.asked)
         result = self.give_up(event, name, failed.reason)
         return result._replace(reply=None if run.answered or result.status != "dead" else APOLOGY)
 
@@ -216,22 +231,23 @@ class Runner:
             self._write("trouble", str(error))
 
     def _record(self, handled: Handled, secrets: frozenset[str]) -> None:
-        event, handlers = handled.event, [result.entry for result in handled.results]
-        about = {"source": event.source, "id": event.id, "type": event.type, "subject": event.subject}
-        verdict, reason = ("accepted", "") if handlers else ("unmatched", "no handler listens to it")
-        envelope = codec.decode(masked(event, secrets))
-        self._write(verdict, reason, **about, handlers=handlers, envelope=envelope)
+        event, results, received = handled.event, handled.results, self.engine.clock()
+        verdict, reason = ("accepted", "") if results else ("unmatched", "no handler listens to it")
+
+        def entry() -> Entry:
+            about = {"source": event.source, "id": event.id, "type": event.type, "subject": event.subject}
+            handlers, envelope = [result.entry for result in results], shown(event, secrets)
+            return _entry(received, verdict, reason, **about, handlers=handlers, envelope=envelope)
+
+        self._log(entry)
 
     def _write(self, verdict: str, reason: str, **about: Any) -> None:
-        self._log(
-            {"botplatform": VERSION, "received": self.engine.clock(), "verdict": verdict, "reason": reason, **about}
-        )
+        received = self.engine.clock()
+        self._log(lambda: _entry(received, verdict, reason, **about))
 
 
-def _unfinished(handler: str, status: Status, reason: str, after: float | None = None, asked: bool = False) -> Result:
-    """`asked` is in the entry where it is no failure: the handler wanted it."""
-    entry = {"handler": handler, "status": status, "reason": reason, **({"asked": True} if asked else {})}
-    return Result(handler, status, reason=reason, after=after, entry=entry)
+def _entry(received: float, verdict: str, reason: str, **about: Any) -> Entry:
+    return {"botplatform": VERSION, "received": received, "verdict": verdict, "reason": reason, **about}
 
 
 def _outcome_entry(handler: str, committed: Committed, now: float, effects: Sequence[Entry]) -> Entry:

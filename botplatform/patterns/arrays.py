@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from botplatform.patterns.fields import Element, Membership
+from .fields import Element, Membership
 
 State = frozenset[Element]  # the element chosen in each array so far
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any, Final
 
-from botplatform.patterns.errors import PatternError
-from botplatform.patterns.operators import (
+from .errors import PatternError
+from .operators import (
     COMPARISONS,
     Absent,
     AnyCase,
@@ -18,6 +17,7 @@ from botplatform.patterns.operators import (
     Number,
     Numeric,
     Operator,
+    Part,
     Present,
     SameAddress,
     Text,
@@ -66,18 +66,16 @@ def _exactly(argument: Any, where: str) -> Operator:
 
 def _prefix(argument: Any, where: str) -> Operator:
     if isinstance(argument, Mapping):
-        text = _ignoring_case(argument, where)
-        return _any_case(f"{_either_case(text)}.*", f"text starting with {quoted(text)} in any case")
+        return AnyCase(_ignoring_case(argument, where), Part.START)
     text = _text(argument, where)
-    return Text((text, ""), f"text starting with {quoted(text)}")
+    return Text((text, ""), f"text starting with {quoted(text)}", False)
 
 
 def _suffix(argument: Any, where: str) -> Operator:
     if isinstance(argument, Mapping):
-        text = _ignoring_case(argument, where)
-        return _any_case(f".*{_either_case(text)}", f"text ending with {quoted(text)} in any case")
+        return AnyCase(_ignoring_case(argument, where), Part.END)
     text = _text(argument, where)
-    return Text(("", text), f"text ending with {quoted(text)}")
+    return Text(("", text), f"text ending with {quoted(text)}", False)
 
 
 def _ignoring_case(argument: Mapping[str, Any], where: str) -> str:
@@ -88,23 +86,13 @@ def _ignoring_case(argument: Mapping[str, Any], where: str) -> str:
 
 
 def _equals_ignore_case(argument: Any, where: str) -> Operator:
-    text = _text(argument, where)
-    return _any_case(_either_case(text), f"{quoted(text)} in any case")
-
-
-def _any_case(expression: str, words: str) -> Operator:
-    return AnyCase(re.compile(expression, re.DOTALL), words)
-
-
-def _either_case(text: str) -> str:
-    # Letter by letter, as the service does it: case folding would make "ß" and "ss" the same.
-    return "".join(f"(?:{re.escape(letter.lower())}|{re.escape(letter.upper())})" for letter in text)
+    return AnyCase(_text(argument, where), Part.WHOLE)
 
 
 def _wildcard(argument: Any, where: str) -> Operator:
     text = _text(argument, where)
     pieces = _wildcard_pieces(text, where)
-    return Text(tuple(pieces), f"text like {quoted(text)}") if len(pieces) > 1 else Exactly(pieces[0])
+    return Text(tuple(pieces), f"text like {quoted(text)}", True) if len(pieces) > 1 else Exactly(pieces[0])
 
 
 def _wildcard_pieces(text: str, where: str) -> list[str]:

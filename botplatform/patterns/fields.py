@@ -37,6 +37,11 @@ class Paths:
             for prefix in _prefixes(path):
                 uncount(self._inner, prefix)
 
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The paths themselves."""
+        return frozenset(self._leaves)
+
     def read(self, event: Mapping[str, Any]) -> Fields:
         """The values `event` holds at these paths; objects and empty arrays are no values.
 
@@ -74,6 +79,11 @@ class Paths:
 
 def _is_container(value: Any) -> bool:
     return not isinstance(value, str) and isinstance(value, Mapping | list | tuple)
+
+
+def inner_paths(paths: Iterable[str]) -> set[str]:
+    """The paths that lead to these."""
+    return {prefix for path in paths for prefix in _prefixes(path)}
 
 
 def _prefixes(path: str) -> list[str]:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from botplatform.patterns.buckets import Buckets
-    from botplatform.patterns.match import Pattern
-    from botplatform.patterns.topics import Topic
-    from botplatform.patterns.trie import TopicTrie
+    from .buckets import Buckets, Found
+    from .match import Pattern
+    from .topics import Topic
+    from .trie import TopicTrie
 
 K = TypeVar("K", bound=Hashable)
+Captures = Mapping[str, str]
+Answer = tuple[tuple[K, Captures], ...]
+
+NOTHING_CAPTURED: Final[Captures] = MappingProxyType({})
+# Answers are remembered until they hold this many keys in all, an answer counting as sixteen more.
+MOST_REMEMBERED: Final = 2**18
+LONGEST_REMEMBERED: Final = 256  # characters of a topic
 
 
 class Index(Generic[K]):
     """Patterns and topics, each under a key of the caller's.
 
-    It takes no locks: to change an index that others read, build a new one and put it in its place.
+    Threads may match at the same time. To change an index that others read, build a new one and put it in its place.
     """
 
     def __init__(self) -> None:
@@ -29,10 +37,12 @@ class Index(Generic[K]):
         self._topics: dict[int, Topic] = {}
         self._buckets: Buckets | None = None
         self._trie: TopicTrie | None = None
+        self._answers: dict[Any, Answer[K]] = {}
+        self._room = MOST_REMEMBERED
 
     def add(self, key: K, pattern: Pattern) -> None:
         """Let `key` match the events that `pattern` matches; raises ValueError if the key is there already."""
-        from botplatform.patterns.buckets import Buckets
+        from .buckets import Buckets
 
         number = self._enter(key)
         self._patterns[number] = pattern
@@ -41,7 +51,7 @@ class Index(Generic[K]):
 
     def add_topic(self, key: K, topic: Topic) -> None:
         """Let `key` match the topics that `topic` matches; raises ValueError if the key is there already."""
-        from botplatform.patterns.trie import TopicTrie
+        from .trie import TopicTrie
 
         number = self._enter(key)
         self._topics[number] = topic
@@ -52,23 +62,69 @@ class Index(Generic[K]):
         """Forget `key`; raises KeyError if it is not there."""
         number = self._number_of.pop(key)
         del self._keys[number]
+        self._forget_answers()
         if self._trie and number in self._topics:
             self._trie.remove(number, self._topics.pop(number))
         if self._buckets and number in self._patterns:
             self._buckets.remove(number, self._patterns.pop(number))
 
-    def match(self, event: Mapping[str, Any], topic: str | None = None) -> list[tuple[K, dict[str, str]]]:
+    @property
+    def paths(self) -> frozenset[str]:
+        """The dotted paths of the fields its patterns look at: what `pruned.decoder` has to keep of an event."""
+        return self._buckets.paths if self._buckets else frozenset()
+
+    @property
+    def kinds(self) -> dict[str, Any]:
+        """What a fingerprint can hold of these fields, for `fingerprint.decoder`; computed anew each time."""
+        from .fingerprint import kinds
+
+        return kinds(self._patterns.values())
+
+    @property
+    def deciding(self) -> frozenset[str]:
+        """The few of `paths` that `may_match` looks at."""
+        return self._buckets.deciding if self._buckets else frozenset()
+
+    def may_match(self, event: Mapping[str, Any]) -> bool:
+        """Whether any pattern can match an event of which `event` may hold no more than the paths in `deciding`.
+
+        Where most events concern nobody, it pays to decode and ask that much first.
+        """
+        return self._buckets.may_match(event) if self._buckets else False
+
+    def match(self, event: Mapping[str, Any], topic: str | None = None) -> Answer[K]:
         """The keys whose pattern matches `event` or whose topic matches `topic`, in the order they were added.
 
-        Each comes with what its topic template captured, `{}` for a pattern.
+        Each comes with what its topic template captured, `{}` for a pattern. Events that match the same get the very
+        same tuple, as long as it is remembered and the index stays as it is.
         """
-        found: dict[int, dict[str, str]] = {}
-        if self._buckets:
-            found.update((number, {}) for number in self._buckets.matching(event))
-        if self._trie and topic is not None:
-            candidates = ((number, self._topics[number].match(topic)) for number in self._trie.candidates(topic))
-            found.update((number, captured) for number, captured in candidates if captured is not None)
-        return [(self._keys[number], found[number]) for number in sorted(found)]
+        found = () if self._buckets is None else self._buckets.matching(event)
+        asked = (topic, found) if found else topic
+        answer = self._answers.get(asked)
+        return self._answer(asked, found, topic) if answer is None else answer
+
+    def _answer(self, asked: Any, found: Found, topic: str | None) -> Answer[K]:
+        matches: list[tuple[int, Captures]] = []
+        if self._buckets is not None and found:
+            matches += ((number, NOTHING_CAPTURED) for number in self._buckets.numbers(found))
+        if self._trie is not None and topic is not None:
+            matches += self._trie.matching(topic)
+        matches.sort()  # by number: no two have the same
+        keys = self._keys
+        answer = tuple([(keys[number], captured) for number, captured in matches])
+        if topic is None or len(topic) <= LONGEST_REMEMBERED:
+            self._remember(asked, answer)
+        return answer
+
+    def _remember(self, asked: Any, answer: Answer[K]) -> None:
+        self._room -= len(answer) + 16
+        if self._room < 0:
+            self._forget_answers()
+        self._answers[asked] = answer
+
+    def _forget_answers(self) -> None:
+        self._answers.clear()
+        self._room = MOST_REMEMBERED
 
     def _enter(self, key: K) -> int:
         if key in self._number_of:
@@ -76,4 +132,5 @@ class Index(Generic[K]):
         number = next(self._numbers)
         self._number_of[key] = number
         self._keys[number] = key
+        self._forget_answers()
         return number

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from botplatform.patterns.arrays import Choice, consistent
-from botplatform.patterns.fields import Fields, Paths, Values
-from botplatform.patterns.operators import Absent, Exactly, Operator, identity, quoted
+from .arrays import Choice, consistent
+from .fields import Fields, Paths, Values
+from .operators import Absent, Exactly, Operator, identity, quoted
 
 MOST_SHOWN: Final = 3  # values of an array, or alternatives of an $or, that one explanation spells out
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Hashable
+from enum import Enum
 from math import isfinite
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from botplatform.values import NamedTuple
+from .values import Value
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -30,7 +31,7 @@ class Operator(Protocol):
     def accepts(self, value: Any) -> bool: ...
 
 
-class Exactly(NamedTuple):
+class Exactly(Value):
     """This very string, number, boolean or null; `300` and `3.0e2` are the same number."""
 
     value: str | Number | bool | None
@@ -42,11 +43,22 @@ class Exactly(NamedTuple):
         return quoted(self.value)
 
 
-class Text(NamedTuple):
+class Text(Value):
     """Text made of two or more pieces in this order, with anything between them: prefix, suffix and wildcard."""
 
     pieces: tuple[str, ...]
     words: str
+    is_wildcard: bool
+
+    @property
+    def prefix(self) -> str | None:
+        """The text to start with, where that is all there is to it."""
+        return self.pieces[0] if self.pieces[1:] == ("",) else None
+
+    @property
+    def suffix(self) -> str | None:
+        """The text to end with, where that is all there is to it."""
+        return self.pieces[1] if self.pieces[:-1] == ("",) else None
 
     def accepts(self, value: Any) -> bool:
         if not isinstance(value, str):
@@ -66,20 +78,40 @@ class Text(NamedTuple):
         return self.words
 
 
-class AnyCase(NamedTuple):
-    """Text in either case: `expression` is matched against the whole of it."""
+class Part(Enum):
+    """Which part of a text is compared: the words for it, and the expression around what it has to be."""
 
-    expression: re.Pattern[str]
-    words: str
+    WHOLE = "{}", "{}"
+    START = "text starting with {}", "{}.*"
+    END = "text ending with {}", ".*{}"
+
+
+class AnyCase(Value):
+    """This text, in either case, as one part of the value."""
+
+    text: str
+    part: Part
 
     def accepts(self, value: Any) -> bool:
-        return isinstance(value, str) and self.expression.fullmatch(value) is not None
+        if not isinstance(value, str):
+            return False
+        if self.text.isascii():
+            found = self.part_of(value)
+            return found.isascii() and found.lower() == self.text.lower()
+        _, around = self.part.value
+        return re.fullmatch(around.format(_either_case(self.text)), value, re.DOTALL) is not None
+
+    def part_of(self, value: str) -> str:
+        """What of `value` is to be compared, if that is to be as long."""
+        if self.part is Part.WHOLE:
+            return value
+        return value[: len(self.text)] if self.part is Part.START else value[max(0, len(value) - len(self.text)) :]
 
     def __str__(self) -> str:
-        return self.words
+        return f"{self.part.value[0].format(quoted(self.text))} in any case"
 
 
-class Numeric(NamedTuple):
+class Numeric(Value):
     """A number that stands in all these relations."""
 
     relations: tuple[tuple[str, Number], ...]
@@ -95,7 +127,7 @@ class Numeric(NamedTuple):
         return "a number " + " and ".join(f"{sign} {bound}" for sign, bound in self.relations)
 
 
-class InNetwork(NamedTuple):
+class InNetwork(Value):
     """An IP address in this network."""
 
     network: Network
@@ -107,7 +139,7 @@ class InNetwork(NamedTuple):
         return f"an address in {self.network}"
 
 
-class SameAddress(NamedTuple):
+class SameAddress(Value):
     """This IPv6 address, however it is written."""
 
     address: Address
@@ -119,7 +151,7 @@ class SameAddress(NamedTuple):
         return f"the address {self.address}"
 
 
-class AnythingBut(NamedTuple):
+class AnythingBut(Value):
     """A value, of any type, that none of these accept."""
 
     unwanted: tuple[Operator, ...]
@@ -131,7 +163,7 @@ class AnythingBut(NamedTuple):
         return "anything but " + " or ".join(map(str, self.unwanted))
 
 
-class Present:
+class Present(Value):
     """Any value at all, null and the empty string included."""
 
     def accepts(self, value: Any) -> bool:  # noqa: ARG002 - being asked is enough
@@ -141,7 +173,7 @@ class Present:
         return "any value"
 
 
-class Absent:
+class Absent(Value):
     """No value: the field is not there, or is an object or an empty array."""
 
     def accepts(self, value: Any) -> bool:  # noqa: ARG002 - there is a value, so it is not absent
@@ -149,6 +181,17 @@ class Absent:
 
     def __str__(self) -> str:
         return "no value"
+
+
+def _either_case(text: str) -> str:
+    # Letter by letter, as the service does it: case folding would make "ß" and "ss" the same.
+    return "".join(map(_cases, text))
+
+
+def _cases(letter: str) -> str:
+    lower, upper = re.escape(letter.lower()), re.escape(letter.upper())
+    # Two ways to match the same letter would make 2^n ways to match n of them, all tried before a text is refused.
+    return lower if lower == upper else f"(?:{lower}|{upper})"
 
 
 def identity(value: Any) -> Hashable:

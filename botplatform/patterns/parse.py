@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from botplatform.patterns.errors import PatternError
-from botplatform.patterns.expressions import RESERVED_NAMES, parse_condition
-from botplatform.patterns.match import Conjunction, FieldTest, Pattern
+from .complexity import is_too_complex
+from .errors import PatternError
+from .expressions import RESERVED_NAMES, parse_condition
+from .match import Conjunction, FieldTest, Pattern
 
 OR: Final = "$or"
 MAX_COMBINATIONS: Final = 1000  # EventBridge user guide, "Comparison operators": an $or may not result in more
@@ -88,4 +89,7 @@ def _parse_or(branches: Any, where: str, prefix: str, rules: list[Rule]) -> list
 def _parse_field(conditions: list[Any] | tuple[Any, ...], where: str, path: str) -> FieldTest:
     if not conditions:
         raise PatternError("empty arrays are not allowed", where)
-    return FieldTest(path, [parse_condition(item, f"{where}[{index}]") for index, item in enumerate(conditions)])
+    operators = [parse_condition(item, f"{where}[{index}]") for index, item in enumerate(conditions)]
+    if is_too_complex(operators):
+        raise PatternError("too complex: it needs fewer wildcards, or less repetition after an asterisk", where)
+    return FieldTest(path, operators)

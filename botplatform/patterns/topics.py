@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from botplatform.patterns.errors import PatternError
-from botplatform.values import NamedTuple
+from .errors import PatternError
+from .values import Value
 
 MAX_BYTES: Final = 65_535  # MQTT 5.0, 4.7.3: topic names and filters are encoded with a two-byte length
 ONE_LEVEL: Final = "+"
@@ -15,14 +15,14 @@ _SHARE: Final = "$share"
 _SPECIAL: Final = frozenset("+#{}")
 
 
-class _Level(NamedTuple):
+class _Level(Value):
     """One level: what stands for it in the filter (itself, `+` or `#`), and the name it is captured under, if any."""
 
     filter: str
-    name: str | None = None
+    name: str | None
 
 
-class Topic(NamedTuple):
+class Topic(Value):
     """A parsed topic template; `Topic.parse` makes one.
 
     `template` is what was written, `filter` the MQTT filter to subscribe with, a `$share/group/` prefix included.
@@ -95,7 +95,7 @@ def _split_share(template: str) -> tuple[list[str], list[str]]:
 
 def _parse_level(text: str, where: str) -> _Level:
     if text in (ONE_LEVEL, REMAINING_LEVELS) or not set(text) & _SPECIAL:
-        return _Level(text)
+        return _Level(text, None)
     name = text[1:-1]
     if not (text.startswith("{") and text.endswith("}")):
         raise PatternError("a wildcard or {name} takes a whole level", where)

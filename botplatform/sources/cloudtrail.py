@@ -9,6 +9,17 @@ from botplatform import codec
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
 from botplatform.source import Raw, Source, quoted, text_at
+from botplatform.sources.cloudtrail_record import (
+    OF_SOURCE,
+    OF_SUBJECT,
+    OF_TYPE,
+    SOURCE_PREFIX,
+    is_of_a_trigger,
+    source_of,
+    subject_of,
+    to_event,
+    type_of,
+)
 from botplatform.subscription import F, Subscription, limits, subscribe
 
 if TYPE_CHECKING:
@@ -19,7 +30,12 @@ if TYPE_CHECKING:
 # AWS delivers files of some 45 MB at most when unpacked; whatever is far beyond that is no log file.
 UNPACKED_LIMIT = 256 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
-_SOURCE = "urn:aws:cloudtrail:"
+# What else a record may come wrapped in than an EventBridge event.
+_WRAPPERS = ("Records", "awslogs", "logEvents")
+# The attributes of an event that patterns may look at, and where in its record they come from.
+_OF_PATHS = {"source": OF_SOURCE, "type": OF_TYPE, "subject": OF_SUBJECT}
+# Bytes of an event whose fingerprint is worth remembering.
+LONGEST_REMEMBERED = 8 * 1024
 
 
 def event(
@@ -31,7 +47,7 @@ def event(
     record counts. On AWS the same pattern becomes the EventBridge rule (there, over `detail`). `name` is what lists
     call it.
     """
-    pattern: dict[str, Any] = {"source": [{"prefix": _SOURCE}]}
+    pattern: dict[str, Any] = {"source": [{"prefix": SOURCE_PREFIX}]}
     if record:
         pattern["data"] = dict(record)
     summary = name or _summary(record or {})
@@ -51,9 +67,53 @@ def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     record, a list of records, and one record a line.
     """
     try:
-        yield from _records(_decoded(unpacked(raw.body)), "$")
+        return _records(_decoded(unpacked(raw.body)), "$")
     except Rejected as rejected:
-        yield rejected
+        return iter((rejected,))
+
+
+def reading(paths: frozenset[str], kinds: Mapping[str, Any]) -> Callable[[Raw], Iterator[Event | Rejected]]:
+    """`normalize` for whoever looks at these dotted paths into an event first; `kinds` is `Index.kinds` of them.
+
+    A record in an EventBridge event is read no further until somebody asks for more; all other forms are read whole.
+    """
+    from botplatform.patterns import fingerprint, pruned
+
+    if not all(path in _OF_PATHS or path.startswith("data.") for path in paths):
+        return normalize
+    needed = {f"detail.{name}" for path in paths for name in _OF_PATHS.get(path, ())}
+    of_record = {f"detail.{path.removeprefix('data.')}": path for path in paths if path.startswith("data.")}
+    held = dict.fromkeys(needed, fingerprint.SCALAR) | {path: kinds[of] for path, of in of_record.items()}
+    identify = fingerprint.decoder(held | {"detail-type": str}, ("detail", "detail-type"), _WRAPPERS)
+    if identify is None:
+        return normalize
+    decode = pruned.decoder([*held])
+    undecodable = codec.undecodable()
+
+    def glimpse(body: bytes) -> dict[str, Any]:
+        record = decode(body)["detail"]
+        about = {"source": source_of(record), "type": type_of(record), "data": record}
+        subject = subject_of(record)
+        return about if subject is None else {**about, "subject": subject}
+
+    def read(raw: Raw) -> Iterator[Event | Rejected]:
+        body = raw.body
+        try:
+            same = identify(body) if body.find(b'"detail-type"', 0, 512) >= 0 else None
+        except undecodable:
+            same = None
+        if same is None or len(body) > LONGEST_REMEMBERED:
+            return normalize(raw)
+        return iter((Event.unread(paths, lambda: glimpse(body), lambda: _first(normalize(raw)), same),))
+
+    return read
+
+
+def _first(events: Iterator[Event | Rejected]) -> Event:
+    event = next(events)
+    if isinstance(event, Rejected):
+        raise event
+    return event
 
 
 def unpacked(body: bytes, limit: int = UNPACKED_LIMIT) -> bytes:
@@ -99,22 +159,34 @@ def _line(line: bytes, number: int) -> Any:
 
 def _records(value: Any, where: str) -> Iterator[Event | Rejected]:
     """The events in any value a CloudTrail record can come wrapped in."""
+    if type(value) is not dict or "Records" in value or "awslogs" in value or "logEvents" in value:
+        return _several(value, where)
+    return iter((_single(value, where),))
+
+
+def _single(value: Any, where: str) -> Event | Rejected:
+    """The event of a record, which may be the detail of an EventBridge event."""
+    if type(value) is dict and "detail-type" in value and type(value.get("detail")) is dict:
+        return to_event(value["detail"], f"{where}.detail")
+    return to_event(value, where)
+
+
+def _several(value: Any, where: str) -> Iterator[Event | Rejected]:
+    """The events in whatever may hold more than one record."""
     if isinstance(value, Rejected):
         yield value
     elif isinstance(value, list):
         for index, record in enumerate(value):
             yield from _records(record, f"{where}[{index}]")
     elif isinstance(value, dict) and isinstance(value.get("Records"), list):
-        yield from _records(value["Records"], f"{where}.Records")
+        yield from _several(value["Records"], f"{where}.Records")
     elif isinstance(value, dict) and "awslogs" in value:
-        yield from _records(_subscription(value["awslogs"], where), f"{where}.awslogs.data")
+        yield from _several(_subscription(value["awslogs"], where), f"{where}.awslogs.data")
     elif isinstance(value, dict) and isinstance(value.get("logEvents"), list):
         for index, entry in enumerate(value["logEvents"]):
-            yield from _records(_message(entry, f"{where}.logEvents[{index}]"), f"{where}.logEvents[{index}].message")
-    elif isinstance(value, dict) and "detail-type" in value and isinstance(value.get("detail"), dict):
-        yield _event(value["detail"], f"{where}.detail")
+            yield from _several(_message(entry, f"{where}.logEvents[{index}]"), f"{where}.logEvents[{index}].message")
     else:
-        yield _event(value, where)
+        yield _single(value, where)
 
 
 def _subscription(awslogs: Any, where: str) -> Any:
@@ -137,29 +209,6 @@ def _message(entry: Any, where: str) -> Any:
         return Rejected(f"the message is {rejected.reason}", where)
 
 
-def _event(record: Any, where: str) -> Event | Rejected:
-    if not isinstance(record, dict):
-        return Rejected(f"a CloudTrail record is an object, this is {type(record).__name__}", where)
-    if _is_of_a_trigger(record):
-        return Rejected(f"a record of {record['eventSource']}, not of CloudTrail", where)
-    missing = [name for name in ("eventID", "eventSource", "eventName") if not text_at(record, name)]
-    if missing:
-        return Rejected(f"no CloudTrail record: {', '.join(missing)} missing", where)
-    account = text_at(record, "recipientAccountId") or text_at(record, "userIdentity", "accountId") or ""
-    event = Event(
-        id=record["eventID"],
-        source=f"{_SOURCE}{text_at(record, 'awsRegion') or ''}:{account}",
-        type=f"com.amazonaws.{record['eventSource'].removesuffix('.amazonaws.com')}.{record['eventName']}",
-        subject=text_at(record, "userIdentity", "arn"),
-        time=text_at(record, "eventTime"),
-        data=record,
-    )
-    try:
-        return event.checked()
-    except Rejected as rejected:
-        return Rejected(rejected.reason, f"{where}.event{rejected.where.title()}")
-
-
 def recognizes(value: Any) -> bool:
     """Whether a decoded value is a CloudTrail record or one of the things they come wrapped in."""
     if isinstance(value, list):
@@ -176,12 +225,7 @@ def recognizes(value: Any) -> bool:
 
 
 def _is_record(value: Any) -> bool:
-    return isinstance(value, dict) and "eventID" in value and "eventSource" in value and not _is_of_a_trigger(value)
-
-
-def _is_of_a_trigger(record: dict[str, Any]) -> bool:
-    """Whether it is one of the "Records" of S3, SQS, Kinesis or DynamoDB, which Lambda names `aws:s3` and so on."""
-    return (text_at(record, "eventSource") or "").startswith("aws:")
+    return isinstance(value, dict) and "eventID" in value and "eventSource" in value and not is_of_a_trigger(value)
 
 
 def suggest(event: Event) -> str:
@@ -195,5 +239,6 @@ SOURCE = Source(
     recognizes=recognizes,
     normalize=normalize,
     suggest=suggest,
-    owns=lambda event: event.source.startswith(_SOURCE),
+    owns=lambda event: event.source.startswith(SOURCE_PREFIX),
+    reading=reading,
 )

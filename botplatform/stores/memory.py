@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from botplatform import codec
 from botplatform.errors import Conflict
@@ -19,6 +19,7 @@ from botplatform.store import (
     Committed,
     Outcome,
     PendingEffect,
+    Readable,
     StateKey,
     Value,
     Work,
@@ -26,16 +27,6 @@ from botplatform.store import (
     effect_key,
 )
 from botplatform.values import NamedTuple
-
-
-class Readable(Protocol):
-    """Values that can be read as a Store's can: a store, or what one had at some time."""
-
-    def read(self, key: StateKey) -> Value:
-        """One value and its version."""
-
-    def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:
-        """The values of a plugin whose keys begin with `prefix`."""
 
 
 class _Stored(NamedTuple):

@@ -21,7 +21,7 @@ import pytest
 from click.testing import Result
 
 from botplatform import scaffold
-from botplatform.cli import main
+from botplatform.cli import command, main
 from botplatform.hosts.local import simulate
 from botplatform.hosts.local.development import slack_secret
 from botplatform.hosts.local.platform import Platform
@@ -70,6 +70,18 @@ def json_lines(text: str) -> list[Any]:
 def test_every_command_says_what_it_is_for(cli: Run, command: str) -> None:
     shown = cli(*command.split(), "--help")
     assert (shown.exit_code, "Usage:" in shown.output, cli(*command.split(), "-h").output) == (0, True, shown.output)
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_the_list_says_of_each_command_what_the_command_says_itself(name: str) -> None:
+    shown = [at.get_short_help_str(limit) for at in (main.commands[name], command(name)) for limit in (30, 62)]
+    assert shown[:2] == shown[2:]
+
+
+def test_help_imports_no_command() -> None:
+    asked = "import sys; from botplatform.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60, check=True)
+    assert not [name for name in done.stdout.split() if name.startswith("botplatform.cli.")]
 
 
 def test_python_runs_it_as_a_module() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from botplatform.cli import main
+from botplatform.cli import command
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "deploy.md").read_text()
 COMMANDS = [
@@ -22,14 +22,14 @@ COMMANDS = [
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_on_the_page_is_taken(line: str) -> None:
-    arguments = shlex.split(line)[1:]
-    command: click.Command = main
-    while isinstance(command, click.Group) and arguments and arguments[0] in command.commands:
-        command = command.commands[arguments.pop(0)]
-    command.make_context("botplatform", arguments)
+    _, name, *arguments = shlex.split(line)
+    taken = command(name)
+    while isinstance(taken, click.Group) and arguments and arguments[0] in taken.commands:
+        taken = taken.commands[arguments.pop(0)]
+    taken.make_context("botplatform", arguments)
 
 
-@pytest.mark.parametrize("name", main.commands["deploy"].commands)  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", command("deploy").commands)  # type: ignore[attr-defined]
 def test_a_subcommand_of_deploy_is_on_the_page(name: str) -> None:
     assert f"botplatform deploy {name}" in PAGE
 
@@ -38,5 +38,5 @@ def test_a_subcommand_of_deploy_is_on_the_page(name: str) -> None:
 def test_what_such_a_command_can_do_on_aws_is_on_the_page(name: str) -> None:
     page = {option for line in COMMANDS for option in re.findall(r"--[a-z-]+", line)}
     local_only = {"--plugins", "--times", "--url", "--lines", "--help"}
-    options = {opt for parameter in main.commands[name].params for opt in parameter.opts if opt.startswith("--")}
+    options = {opt for parameter in command(name).params for opt in parameter.opts if opt.startswith("--")}
     assert options - local_only <= page

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from botplatform.cli import main
+from botplatform.cli import command
 from botplatform.cli.searching import VERDICTS
 from tests.cli.conftest import Run
 from tests.cli.test_dead_letters import PICKY, REPAIRED, dead
@@ -34,7 +34,7 @@ def test_the_commands_work_as_they_are_written(tmp_path: Path, cli: Run) -> None
         assert (state(platform, "picky"), platform.store.inbox.size()) == ({"taken": 1}, (0, 0))
 
 
-@pytest.mark.parametrize("name", main.commands["dead-letters"].commands)  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", command("dead-letters").commands)  # type: ignore[attr-defined]
 def test_each_command_on_dead_letters_is_on_the_page(name: str) -> None:
     assert any(line.startswith(f"botplatform dead-letters {name}") for line in LINES)
 
@@ -45,6 +45,6 @@ def test_each_verdict_is_explained(word: str) -> None:
 
 
 def test_each_filter_is_explained() -> None:
-    filters = {option for parameter in main.commands["events"].params for option in parameter.opts}
+    filters = {option for parameter in command("events").params for option in parameter.opts}
     own = {"-n", "--lines", "-f", "--follow", "--stage", "--region", "--json"}
     assert {name for name in filters - own if f"`{name}`" not in PAGE} == set()

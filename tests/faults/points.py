@@ -106,6 +106,7 @@ def arm(platform: Platform, trap: Trap) -> None:
     """Put the other points around the parts of a platform that is not started yet."""
     dispatcher, store = platform.dispatcher, platform.store
     dispatcher.submit = trap.before(ACCEPT, dispatcher.submit)
+    dispatcher.submit_all = trap.before(ACCEPT, dispatcher.submit_all)
     dispatcher.tell = trap.before(BEFORE_ANSWER, dispatcher.tell)
     dispatcher.engine._run_handler = trap.around(BEFORE_HANDLER, dispatcher.engine._run_handler, AFTER_HANDLER)
     store.inbox.keep = trap.after(INBOX, store.inbox.keep)

@@ -10,7 +10,7 @@ import pytest
 
 from botplatform import Context, Event, cloudevents
 from botplatform.errors import Overloaded, Rejected
-from botplatform.hosts.local.task import Delivery
+from botplatform.hosts.local.delivery import Delivery
 from botplatform.store import StateKey
 from tests.faults.report import Fault, Report
 from tests.handlers import handler_of, happened

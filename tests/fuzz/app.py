@@ -1,4 +1,4 @@
-"""The real platform in this process, asked without a network: its Flask app, its dispatcher, its SQLite."""
+"""The real platform in this process, asked without a network: its endpoints and pages, its dispatcher, its SQLite."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
+from threading import Timer
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Response as WsgiResponse
 
 from botplatform import codec
 from botplatform.console.pages import add_console
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.hosts.local.development import alexa_authority, slack_secret
-from botplatform.hosts.local.http import make_app
+from botplatform.hosts.local.http import errors
+from botplatform.hosts.local.http.access import Access
+from botplatform.hosts.local.http.endpoints import Endpoints
+from botplatform.hosts.local.http.messages import Request, Response
+from botplatform.hosts.local.http.pages import make_app, respond
 from botplatform.hosts.local.platform import Platform
 from botplatform.sources.slack import signature
 from tests.hosts.local.running import Answer, configured, written
@@ -44,16 +51,17 @@ def take(event: Event, ctx: Context) -> None:
 
 
 class App:
-    """The app of a running platform, with whatever makes a request genuine put on at the door, if it says so.
+    """What a running platform serves, with whatever makes a request genuine put on at the door, if it says so.
 
-    `platform` is what it belongs to, `flask` what it really is. Backups go into `folder`, whatever path was asked for.
+    `platform` is what it belongs to, `flask` what its pages are. Backups go into `folder`, whatever path was asked for.
     """
 
     def __init__(self, platform: Platform, folder: Path) -> None:
         self.platform = platform
         self._folder = folder
-        self.flask = make_app(platform.doors, (), "")
+        self.flask = make_app()
         add_console(self.flask, platform)
+        self._endpoints = Endpoints(platform.doors, Access((), ""), partial(respond, self.flask))
         self._bugs = _Bugs()
         self._seen = 0
 
@@ -61,15 +69,16 @@ class App:
     def routes(self) -> set[tuple[str, str]]:
         """Every (method, path) there is, paths as Flask writes them."""
         rules = self.flask.url_map.iter_rules()
-        return {(method, rule.rule) for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+        pages = {(method, rule.rule) for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+        return pages | self._endpoints.routes
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or -1))
         if environ.pop("HTTP_" + GENUINE.upper().replace("-", "_"), None):
             body = self._genuine(environ, body)
         body = self._confined(environ["PATH_INFO"], body)
-        environ.update({"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
-        return self.flask(environ, start_response)
+        response = _Loop().answer(self._endpoints, request_of(environ, body))
+        return WsgiResponse(response.body, response.status, list(response.headers))(environ, start_response)
 
     def ask(self, text: bytes) -> Answer:
         """The answer to a request written down as its first line, headers, an empty line and the body.
@@ -122,13 +131,38 @@ class App:
         return body
 
 
+class _Loop:
+    """The server's loop, for as long as one request takes."""
+
+    def __init__(self) -> None:
+        self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.run = self._due.put
+
+    def answer(self, endpoints: Endpoints, request: Request) -> Response:
+        allowed = endpoints.check(request._replace(body=b""))
+        answers = [allowed] if isinstance(allowed, Response) else []
+        if not answers:
+            endpoints.serve(request, answers.append, self)
+        while not answers:
+            self._due.get()()
+        return answers[0]
+
+    def run_aside(self, act: Callable[[], None]) -> None:
+        act()
+
+    def run_after(self, seconds: float, act: Callable[[], None]) -> Timer:
+        timer = Timer(seconds, self.run, (act,))
+        timer.start()
+        return timer
+
+
 class _Bugs(logging.Handler):
     """Keeps the latest error of which only the log tells."""
 
     def __init__(self) -> None:
         super().__init__()
         self.latest: BaseException = AssertionError("nothing in the log tells of it")
-        logging.getLogger(make_app.__module__).addHandler(self)
+        errors.logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         self.latest = record.exc_info[1] if record.exc_info and record.exc_info[1] else self.latest
@@ -153,6 +187,18 @@ def an_app() -> Iterator[App]:
 
 def _gauge(id: str, bar: object) -> Event:
     return Event(type="org.mqtt.message", source="/fuzz", id=id, subject="gauges/cellar", data={"bar": bar})
+
+
+def request_of(environ: dict[str, Any], body: bytes) -> Request:
+    """The request that a server made this WSGI environment of."""
+    headers = {
+        name.removeprefix("HTTP_").replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_") or (name == "CONTENT_TYPE" and value)
+    }
+    path = quote(environ["PATH_INFO"].encode("latin-1"), safe="/")
+    query = environ.get("QUERY_STRING", "")
+    return Request(environ["REQUEST_METHOD"], f"{path}?{query}" if query else path, headers, body)
 
 
 def environ_of(text: bytes) -> dict[str, Any]:

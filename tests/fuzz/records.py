@@ -17,7 +17,7 @@ from botplatform.hosts.records import StoredFile, events_in, opened, recognized
 from botplatform.plugins import Plugins
 from botplatform.router import Router
 from botplatform.source import Raw, Source, masked
-from botplatform.sources.mqtt.deliveries import Deliveries
+from botplatform.sources.mqtt.deliveries import Deliveries, Standing
 from botplatform.sources.mqtt.message import Message
 from botplatform.sources.mqtt.source import SOURCE as MQTT
 from botplatform.sources.mqtt.source import own_id, to_event
@@ -46,7 +46,7 @@ def record_targets() -> list[Target]:
         Target("file", samples.all_records(), partial(_file, sources, router), 8),
         Target("queue", samples.queue_messages(), partial(_queue, sources, router), 6),
         Target("lambda", samples.lambda_calls(), partial(_lambda, _function()), 6),
-        Target("device", samples.DEVICES, partial(_device, Deliveries({}, lambda: "new"), router), 6),
+        Target("device", samples.DEVICES, partial(_device, Deliveries((), Standing(), lambda: "new"), router), 6),
     ]
 
 
@@ -165,8 +165,7 @@ def _device(deliveries: Deliveries, router: Router, packet: bytes) -> Came:
     if not name or {*name} & {*"+#\0"} or len(topic) > 65_535:
         return Came(rejected=1)  # the broker closes the connection: MQTT 5.0, 3.3.2.1
     message = Message(name, payload, len(qos) % 3, retain == b"1", duplicate == b"1", len(number))
-    id = own_id(message, _LISTENING) or deliveries.identify(message)
-    deliveries.record(message)
+    id = own_id(message, _LISTENING) or deliveries.identify(message).event_id
     event = to_event(message, id, "mqtt://broker", _NOW)
     _check(event, router)
     return Came(events=1) + _prepared(event, _LISTENING)

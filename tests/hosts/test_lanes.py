@@ -140,6 +140,7 @@ def test_jobs_behind_one_that_waits_are_told_whether_they_came_before_or_after(s
     blocked.released.set()
     eventually(lambda: early.told)
     single.submit(late)
+    eventually(lambda: late.told)
 
     assert (first.told, early.told, late.told) == ([], ["park"], ["park"])
 

@@ -54,8 +54,8 @@ HEAVY = {
     *("http", "inspect", "ipaddress", "logging", "pathlib", "random", "shutil", "socket", "ssl", "subprocess"),
     *("tempfile", "traceback", "urllib", "uuid", "zoneinfo"),
 }
-# What checking a signature and reading a form takes.
-FOR_SLACK = {"hashlib", "hmac", "ipaddress", "urllib"}
+# What checking a signature takes.
+FOR_SLACK = {"hashlib", "hmac"}
 SCRIPT = """
 import json, sys
 sys.path[:0] = sys.argv[1:]

@@ -90,7 +90,7 @@ def handled(
     engine = Engine(store, Plugins([]).sources, lambda: 1_800_000_000.0)
     text = Effect("text", lambda _, __: {"via": "sns", "id": "f3f3b6a5-77a7-5b0e-9b38-d1c0c0e0a6f7", "parts": 1}, "SNS")
     match = match_of(function, uses=["text"], plugin="temperature")
-    runner = Runner(engine, Router(), {"text": text}, lambda *_: None, lines.append)
+    runner = Runner(engine, Router(), {"text": text}, lambda *_: None, lambda entry: lines.append(entry()))
     runner.finish(event, [runner.run(event, match, Run())])
     assert [handled["status"] for handled in lines[0]["handlers"]] == ["done"]
     return table, lines[0]

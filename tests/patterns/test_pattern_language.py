@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from botplatform.patterns.errors import PatternError
+from botplatform.patterns.index import Index
 from botplatform.patterns.parse import compile
+from botplatform.patterns.pruned import decoder
 
 # One condition of field "x", the value of "x" in the event, and whether they match.
 CONDITIONS: list[tuple[Any, Any, bool]] = [
@@ -208,6 +210,10 @@ PATTERNS: list[tuple[dict[str, Any], dict[str, Any], bool]] = [
 @pytest.mark.parametrize(("pattern", "event", "matches"), PATTERNS)
 def test_a_pattern_on_an_event(pattern: dict[str, Any], event: dict[str, Any], matches: bool) -> None:
     assert compile(pattern).matches(event) is matches
+    index: Index[str] = Index()
+    index.add("it", compile(pattern))
+    assert bool(index.match(event)) is matches
+    assert bool(index.match(decoder(index.paths)(json.dumps(event).encode()))) is matches
 
 
 # A pattern the service refuses, and the place that is wrong.
@@ -304,6 +310,41 @@ def test_a_text_that_is_no_pattern_says_where(text: str | bytes, where: str) -> 
     with pytest.raises(PatternError) as refused:
         compile(text)
     assert refused.value.where == where
+
+
+STACKS = [f"*:stack/{name}Stack/*" for name in ("Shared", "Worker", "Api", "Monitoring")]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [{"wildcard": text} for text in STACKS],
+        [{"anything-but": {"wildcard": STACKS}}],
+        [{"wildcard": "*".join("abcdefghijkl")}],
+        [{"wildcard": "*a*a*aaaaaaaaaaaaaaaaaaaa"}, {"wildcard": "b*c*"}],
+        [{"wildcard": f"*{'ab' * 400}*{'ab' * 400}*{'ba' * 400}*"}],
+    ],
+    ids=["listed", "negated", "asterisks", "repetition", "long"],
+)
+def test_wildcards_a_value_may_be_at_too_many_places_of_are_refused(conditions: list[Any]) -> None:
+    with pytest.raises(PatternError, match="too complex") as refused:
+        compile({"a": conditions})
+    assert refused.value.where == "$.a"
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [{"wildcard": text} for text in STACKS[:3]],
+        [{"wildcard": "a*b*c*d*e"}],
+        [{"wildcard": "/home/*/src/src/src/src/main.py"}],
+        [{"wildcard": f"team{number}/*"} for number in range(200)],
+        [{"prefix": f"{number}"} for number in range(100)],
+    ],
+    ids=["listed", "asterisks", "repetition", "apart", "prefixes"],
+)
+def test_wildcards_that_tell_early_are_not_too_complex(conditions: list[Any]) -> None:
+    assert not compile({"a": conditions}).matches({"a": "else"})
 
 
 def test_text_and_bytes_compile_alike() -> None:

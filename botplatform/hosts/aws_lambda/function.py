@@ -43,7 +43,7 @@ class Function:
         chain_limit = int(settings.get("BOTPLATFORM_CHAIN_LIMIT") or CHAIN_LIMIT)
         engine = Engine(_store(settings, clock), sources, clock, lambda: loading.infos(handlers), chain_limit)
         effects = loading.load_effects(performs, settings, host, hooks)
-        self._runner = Runner(engine, Router(handlers), effects, host.bury, write)
+        self._runner = Runner(engine, Router(handlers), effects, host.bury, lambda entry: write(entry()))
         self._answering = Answering(self._runner, settings)
         self._delivering = Delivering(self._runner, host)
 

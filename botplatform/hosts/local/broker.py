@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import tempfile
 from pathlib import Path
-
-import iotcore
+from typing import TYPE_CHECKING
 
 from botplatform.errors import BotplatformError, Rejected
 from botplatform.hosts.mqtt.connection import Connection
+
+if TYPE_CHECKING:
+    import iotcore
 
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 256 * 1024
@@ -66,6 +68,8 @@ class EmbeddedBroker:
 
     def start(self) -> None:
         """Return once it listens; raises BotplatformError when a port is in use or it does not start."""
+        import iotcore
+
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder, "rumqttd.toml")
             config.write_text(self._config())

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botplatform.errors import StateUnavailable
 from botplatform.hosts.local.doors import Verify
 from botplatform.settings import Settings
-from botplatform.sources.alexa import chain
-from botplatform.sources.alexa.development import Authority
-from botplatform.sources.alexa.signature import Verifier
 from botplatform.sources.slack import signature
+
+if TYPE_CHECKING:
+    from botplatform.sources.alexa.development import Authority
+    from botplatform.sources.alexa.signature import Verifier
 
 
 def kept(path: Path) -> str:
@@ -46,13 +48,26 @@ def slack_verify(settings: Settings) -> Verify:
 
 def alexa_authority(settings: Settings) -> Authority:
     """The authority that signs like Amazon, for this state folder."""
+    from botplatform.sources.alexa.development import Authority
+
     settings.state.mkdir(parents=True, exist_ok=True)
     return Authority.open(settings.state, datetime.now(UTC))
 
 
 def alexa_verify(settings: Settings) -> Verify:
-    """What checks requests to /alexa: Amazon's signatures where a skill is set, else only our own."""
+    """What checks requests to /alexa: Amazon's signatures where a skill is set, else only our own.
+
+    Cryptography is imported, and keys are made, with the first request: that takes longer than all the rest of a start.
+    """
+    verifier = cache(partial(_alexa_verifier, settings))
+    return lambda headers, body, now: verifier().verify(headers, body, now)
+
+
+def _alexa_verifier(settings: Settings) -> Verifier:
+    from botplatform.sources.alexa import chain
+    from botplatform.sources.alexa.signature import Verifier
+
     if settings.alexa_skill_ids:
-        return Verifier(settings.alexa_skill_ids, chain.download).verify
+        return Verifier(settings.alexa_skill_ids, chain.download)
     authority = alexa_authority(settings)
-    return Verifier((), authority.chain, authority.roots).verify
+    return Verifier((), authority.chain, authority.roots)

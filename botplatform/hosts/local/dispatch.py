@@ -16,15 +16,18 @@ from botplatform.engine import Engine
 from botplatform.errors import Overloaded, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.allowance import Allowance
-from botplatform.hosts.intake import NOTHING
-from botplatform.hosts.lanes import Lanes, backoff
+from botplatform.hosts.intake import NOTHING, Arrival
+from botplatform.hosts.lanes import backoff
+from botplatform.hosts.local.delivery import Delivery, Result, reply_of
+from botplatform.hosts.local.groups import Groups
 from botplatform.hosts.local.levels import Tally, levels
+from botplatform.hosts.local.pace import Paces
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
-from botplatform.hosts.local.task import Delivery, Result, Task, reply_of
+from botplatform.hosts.local.task import Task
+from botplatform.hosts.local.unmatched import Unmatched
 from botplatform.router import Router
 from botplatform.settings import Settings
-from botplatform.source import Source
 from botplatform.store import Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.inbox import Waiting
@@ -36,8 +39,6 @@ RETRIES = 4
 DEADLINE = 30.0
 # Not all threads are for one handler, unless it says so: one that is slow leaves the rest to the others.
 CONCURRENCY = THREADS // 2
-# What it takes to explain an unmatched event is spent on so many kinds of them.
-EXPLAINED_LIMIT = 1000
 
 
 class Dispatcher:
@@ -71,12 +72,12 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._active: dict[Work, Task] = {}
         self._put_off = 0  # those of them that are not in memory
-        self._unlogged = 0
+        self._unmatched = Unmatched(store.log)
         self._inbox = Tally(lambda: sum(store.inbox.size()))
         counted = {"inbox": self._inbox.now, "outbox": performer.pending, "log": store.log.count}
         self._levels = levels(settings, in_flight=self._in_flight, **counted)
-        self._explained: dict[tuple[str, str, str | None], str] = {}
-        self._lanes = Lanes(THREADS, "handlers")
+        self.paces = Paces()
+        self._lanes = Groups(THREADS, "handlers", store)
         self._stopping = threading.Event()
         threading.Thread(target=self._keep_late, name="late-events", daemon=True).start()
 
@@ -93,7 +94,26 @@ class Dispatcher:
         With `durable`, it is in the inbox by the time this returns. Raises Overloaded when there is no room for it.
         """
         self._check("in_flight", "inbox", "outbox")
-        return self._take(event, on_settled, also, durable)
+        delivery, tasks = self._take(Arrival(event, on_settled, also))
+        if durable and tasks:
+            self.keep([task.waiting(event) for task in tasks])
+        self._start(tasks)
+        return delivery
+
+    def submit_all(self, arrivals: Sequence[Arrival]) -> int:
+        """Hand as many events to their handlers as there is room for, from the first on; returns how many.
+
+        Raises Overloaded where there is room for none.
+        """
+        room = self._check("in_flight", "inbox", "outbox")
+        taken, tasks = 0, list[Task]()
+        for arrival in arrivals:
+            if len(tasks) >= room:
+                break
+            tasks += self._take(arrival)[1]
+            taken += 1
+        self._start(tasks)
+        return taken
 
     def accept(self, event: Event) -> None:
         """Take in an event that a handler emitted; it is in the inbox when this returns.
@@ -102,7 +122,9 @@ class Dispatcher:
         """
         self._check("in_flight", "inbox")
         try:
-            self._take(event, None, NOTHING, durable=True)
+            _, tasks = self._take(Arrival(event))
+            self.keep([task.waiting(event) for task in tasks])
+            self._start(tasks)
         except StateUnavailable as error:
             raise Overloaded(str(error)) from error
 
@@ -145,7 +167,7 @@ class Dispatcher:
             task.leave_to_inbox()
             # A clock that was set back meanwhile makes nobody wait longer than was meant.
             pause = waiting.due - max(self.engine.clock(), waiting.changed)
-            self._start(task, None, max(0.0, pause))
+            self._start_later(task, max(0.0, pause))
 
     def keep(self, waiting: Sequence[Waiting], answered: bool = False, abandoned: bool = False) -> set[Work]:
         """Keep work in the inbox; see `Inbox.keep`."""
@@ -202,44 +224,48 @@ class Dispatcher:
                 self.store.log.delivered_again(delivery.event)
             delivery.settle()
 
-    def _take(
-        self,
-        event: Event,
-        on_settled: Callable[[], None] | None,
-        also: Mapping[StateKey, Write],
-        durable: bool,
-    ) -> Delivery:
+    def _take(self, arrival: Arrival) -> tuple[Delivery, list[Task]]:
+        """What is to be started for an event, its delivery being known to each."""
+        event, on_settled, also = arrival
         source = self.engine.source_of(event)
-        delivery = Delivery(event, source, on_settled=on_settled)
+        delivery = Delivery(event, source, on_settled)
         matches = self.router.route(event)
         self.count("events")
         if not matches:
-            self._unmatched(delivery)
-            return delivery
+            self.count("unmatched")
+            self._unmatched.settle(delivery, self.router)
+            return delivery, []
         answered = source.reply_within(event) is None
+        delivery.open = len(matches)
         tasks = [
             Task(self, event, match.handler.name, Run(answered=answered), match=match, also=also) for match in matches
         ]
-        delivery.open = len(tasks)
-        if durable:
-            self.keep([task.waiting(event) for task in tasks])
         for task in tasks:
-            self._start(task, delivery)
-        return delivery
+            task.deliveries.append(delivery)
+        return delivery, tasks
 
-    def _start(self, task: Task, delivery: Delivery | None, delay: float = 0) -> None:
-        """Queue a task, unless the same work is under way: then the delivery shares its outcome."""
+    def _start(self, tasks: Sequence[Task]) -> None:
+        """Queue tasks, but for those whose work is under way: then their deliveries share what comes of that."""
         with self._lock:
-            running = self._active.setdefault(task.work, task)
-            waits = running.event is None
-            self._put_off += running is task and waits
-            if delivery:
-                running.deliveries.append(delivery)
-                delivery.tasks.append(running)
-        if running is task:
+            known = [(task, self._active.setdefault(task.work, task)) for task in tasks]
+            for task, running in known:
+                if running is not task:
+                    running.deliveries += task.deliveries
+                for delivery in task.deliveries:
+                    delivery.tasks.append(running)
+        self._lanes.submit_all([task for task, running in known if running is task])
+        for task, running in known:
+            # It may be put off for long, and is durable: nobody has to wait for it.
+            if running is not task and running.event is None:
+                self.tell(running, Result(task.handler, "waiting"), over=False)
+
+    def _start_later(self, task: Task, delay: float) -> None:
+        """Queue a task that is in the inbox, unless the same work is under way."""
+        with self._lock:
+            new = self._active.setdefault(task.work, task) is task
+            self._put_off += new
+        if new:
             self._lanes.submit(task, delay)
-        elif waits:  # which may take long, and it is durable: nobody has to wait for it
-            self.tell(running, Result(task.handler, "waiting"), over=False)
 
     def _keep_late(self) -> None:
         """Make durable what takes long, where its sender waits for nothing else before it goes on."""
@@ -247,7 +273,7 @@ class Dispatcher:
             before = time.monotonic() - self.patience
             with self._lock:
                 late = [task for task in self._active.values() if task.began < before]
-                deliveries = [delivery for task in late for delivery in task.deliveries if delivery.on_settled]
+                deliveries = [delivery for task in late for delivery in task.deliveries if delivery.wants_no_reply]
             try:
                 if deliveries:
                     self.answer_now(*deliveries)
@@ -255,39 +281,15 @@ class Dispatcher:
                 logger.error("%d events wait to be stored: %s", len(deliveries), error)
 
     def _in_flight(self) -> int:
-        return len(self._active) - self._put_off + self._unlogged
+        return len(self._active) - self._put_off + self._unmatched.unlogged
 
-    def _check(self, *names: str) -> None:
+    def _check(self, *names: str) -> int:
+        """How many more tasks there is room for."""
         for name in names:
             try:
                 self._levels[name].check()
             except Overloaded:
                 self.count(f"refused: the limit of {name} is reached")
                 raise
-
-    def _unmatched(self, delivery: Delivery) -> None:
-        event, source = delivery.event, delivery.source
-        reply = source.unmatched(event, self.router.known(source.name))
-        if reply:
-            delivery.results.append(Result("", "unmatched", reply))
-        with self._lock:
-            self.counts["unmatched"] += 1
-            self._unlogged += 1
-        recorded = self.store.log.record(event, "unmatched", self._why_unmatched(event, source))
-        recorded.add_done_callback(lambda _: self._logged(delivery))
-
-    def _logged(self, delivery: Delivery) -> None:
-        with self._lock:
-            self._unlogged -= 1
-        delivery.settle()
-
-    def _why_unmatched(self, event: Event, source: Source) -> str:
-        """The reason for the log, and, the first time, the handler one would write."""
-        kind = (source.name, event.type, event.subject)
-        if kind in self._explained or len(self._explained) >= EXPLAINED_LIMIT:
-            return self._explained.get(kind, "no handler listens to it")
-        nearest = self.router.nearest(source.name, event.subject)
-        reason = "no handler listens to it" + (f"; the nearest listens to {nearest}" if nearest else "")
-        self._explained[kind] = reason
-        logger.info("%s: %s; one would be:\n%s", event, reason, source.suggest(event))
-        return reason
+        in_flight = self._levels["in_flight"]
+        return in_flight.limit - in_flight.now()

@@ -4,59 +4,51 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from botplatform.errors import Overloaded, Rejected
 from botplatform.event import Event
+from botplatform.hosts.local.delivery import Delivery
 from botplatform.hosts.local.dispatch import Dispatcher
-from botplatform.hosts.local.task import Delivery
 from botplatform.hosts.patience import wait
 from botplatform.hosts.records import Receipt, must_be_signed, recognized
-from botplatform.source import Raw, Source
+from botplatform.reply import Reply
+from botplatform.source import Post, Raw, Source
 
+A = TypeVar("A")
 Verify = Callable[[Mapping[str, str], bytes, datetime], None]
 
 # How long a sender that wants no reply waits for its acknowledgement; Slack's Events API allows 3 seconds.
 ACKNOWLEDGE_WITHIN = 2.5
-# How many threads may wait for handlers; the server has some more, which see to what comes meanwhile.
-SEATS = 48
 
 
-class Seats:
-    """Where threads wait for handlers. Whoever comes when all are taken gets that of who has waited longest.
+class Visit(Generic[A]):
+    """Somebody brought something that is under way now, and waits for an answer, for `within` seconds at most.
 
-    That one goes on as if its time were up. So however many requests are slow, there is a thread for the next one.
+    `answer()` says what came of it. Where that is not settled yet, it makes durable what they brought, which may take
+    the disk's time. `meanwhile()` is what to tell them when it takes a while, if they can be told.
     """
 
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self._lock = threading.Lock()
-        self._taken: dict[int, Delivery] = {}
-
-    @contextmanager
-    def waiting(self, delivery: Delivery) -> Iterator[None]:
-        """Have a seat while waiting for a delivery."""
-        with self._lock:
-            if len(self._taken) >= self._number:
-                self._taken.pop(next(iter(self._taken))).hurry()
-            self._taken[id(delivery)] = delivery
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._taken.pop(id(delivery), None)
+    def __init__(
+        self, within: float, answer: Callable[[], A], meanwhile: Callable[[], Post | None] = lambda: None
+    ) -> None:
+        self.within = within
+        self.answer = answer
+        self.meanwhile = meanwhile
 
 
 class Doors:
-    """Lets in what is verified; `slack` and `alexa` check a request's signature and raise Unauthorized."""
+    """Lets in what is verified; `slack` and `alexa` check a request's signature and raise Unauthorized.
+
+    Each door has two forms: one that waits for the answer, and one that begins a visit and has `on_settled` called,
+    once and from any thread, when all that it brought is durable.
+    """
 
     def __init__(self, dispatcher: Dispatcher, slack: Verify, alexa: Verify) -> None:
         self._dispatcher = dispatcher
         self._verify = {"slack": slack, "alexa": alexa}
-        self._seats = Seats(SEATS)
 
     @property
     def damage(self) -> str:
@@ -65,24 +57,26 @@ class Doors:
 
     def ask(self, name: str, raw: Raw) -> Mapping[str, Any]:
         """Answer a signed request to the source `name`; raises Rejected for one that is not genuine or not readable."""
-        dispatcher = self._dispatcher
-        try:
-            self._verify[name](raw.headers, raw.body, datetime.fromtimestamp(dispatcher.engine.clock(), UTC))
-        except Rejected:
-            dispatcher.count(f"unverified requests to {name}")
-            raise
-        source = dispatcher.engine.sources[name]
+        settled = threading.Event()
+        visit = self.begin_ask(name, raw, settled.set)
+        wait(settled, time.monotonic() + visit.within, visit.meanwhile)
+        return visit.answer()
+
+    def begin_ask(self, name: str, raw: Raw, on_settled: Callable[[], None]) -> Visit[Mapping[str, Any]]:
+        """As `ask`, without waiting."""
+        source = self._dispatcher.engine.sources[name]
+        self._check(name, raw)
         event = self._only(source, raw)
         if source.handshake(event):
-            return source.render(event, None)
-        delivery = dispatcher.submit(event)
-        deadline = time.monotonic() + (source.reply_within(event) or ACKNOWLEDGE_WITHIN)
-        with self._seats.waiting(delivery):
-            wait(delivery.settled, deadline, lambda: source.meanwhile(event))
-        if not delivery.durable:
-            dispatcher.answer_now(delivery)
-        late = delivery.unfinished and source.reply_within(event) is not None
-        return source.render(event, delivery.reply or (source.late if late else None))
+            on_settled()
+            return Visit(0.0, lambda: source.render(event, None))
+        delivery = self._dispatcher.submit(event, on_settled)
+        within = source.reply_within(event)
+        return Visit(
+            within or ACKNOWLEDGE_WITHIN,
+            lambda: source.render(event, self._reply(delivery, source.late if within else None)),
+            lambda: source.meanwhile(event),
+        )
 
     def post(self, raw: Raw, within: float = ACKNOWLEDGE_WITHIN) -> Receipt:
         """Take in records of any source that does not sign; raises Rejected when none of them is an event.
@@ -90,7 +84,17 @@ class Doors:
         Raises Overloaded when there is no room for all of them, within so many seconds. Some may have been taken in
         then; they are known when all come once more.
         """
+        settled = threading.Event()
+        visit = self.begin_post(raw, settled.set, within)
+        settled.wait(visit.within)
+        return visit.answer()
+
+    def begin_post(
+        self, raw: Raw, on_settled: Callable[[], None], within: float = ACKNOWLEDGE_WITHIN
+    ) -> Visit[Receipt]:
+        """As `post`, without waiting but where there is no room; to be called where one may."""
         receipt, deliveries, end = Receipt(), list[Delivery](), time.monotonic() + within
+        open_ = _Open(on_settled)
         source = self._source_of(raw)
         for event in source.normalize(raw):
             refused = event if isinstance(event, Rejected) else self._refused(event)
@@ -98,22 +102,45 @@ class Doors:
                 self._reject(source.name, refused)
                 receipt.rejected.append(refused)
             elif isinstance(event, Event):
-                deliveries.append(self._submit(event, deliveries, end))
-        self._wait(deliveries, end)
+                open_.add()
+                deliveries.append(self._submit(event, open_.settled, deliveries, end))
+        open_.settled()
+        return Visit(max(0.0, end - time.monotonic()), lambda: self._receipt(receipt, deliveries))
+
+    def _check(self, name: str, raw: Raw) -> None:
+        try:
+            self._verify[name](raw.headers, raw.body, datetime.fromtimestamp(self._dispatcher.engine.clock(), UTC))
+        except Rejected:
+            self._dispatcher.count(f"unverified requests to {name}")
+            raise
+
+    def _reply(self, delivery: Delivery, late: Reply | None) -> Reply | None:
+        self._make_durable([delivery])
+        return delivery.reply or (late if delivery.unfinished else None)
+
+    def _receipt(self, receipt: Receipt, deliveries: list[Delivery]) -> Receipt:
+        self._make_durable(deliveries)
         receipt.accepted = len(deliveries)
         if not deliveries and len(receipt.rejected) == 1:
             raise receipt.rejected[0]
         return receipt
 
-    def _submit(self, event: Event, before: list[Delivery], end: float) -> Delivery:
+    def _make_durable(self, deliveries: list[Delivery]) -> None:
+        """Do for what is not committed by now that it need not come again: put it into the inbox."""
+        if open_ := [delivery for delivery in deliveries if not delivery.durable]:
+            self._dispatcher.answer_now(*open_)
+
+    def _submit(self, event: Event, on_settled: Callable[[], None], before: list[Delivery], end: float) -> Delivery:
         """Where those `before` it in the same request left no room, wait for them: there may be more than the limit."""
         try:
-            return self._dispatcher.submit(event)
+            return self._dispatcher.submit(event, on_settled)
         except Overloaded:
             if not before:
                 raise
-        self._wait(before, end)
-        return self._dispatcher.submit(event)
+        for delivery in before:
+            delivery.settled.wait(max(0.0, end - time.monotonic()))
+        self._make_durable(before)
+        return self._dispatcher.submit(event, on_settled)
 
     def _reject(self, source: str, rejected: Rejected) -> None:
         """Count and log a record that is no event."""
@@ -137,11 +164,22 @@ class Doors:
     def _refused(self, event: Event) -> Rejected | None:
         return must_be_signed(event, self._dispatcher.engine.source_of(event))
 
-    def _wait(self, deliveries: list[Delivery], end: float) -> None:
-        """Return once all is durable: committed by then, or in the inbox."""
-        for delivery in deliveries:
-            if not delivery.durable:
-                with self._seats.waiting(delivery):
-                    delivery.settled.wait(max(0.0, end - time.monotonic()))
-            if not delivery.durable:
-                self._dispatcher.answer_now(*(open_ for open_ in deliveries if not open_.durable))
+
+class _Open:
+    """Counts what is not settled yet, and the visit itself until it is all handed in."""
+
+    def __init__(self, on_settled: Callable[[], None]) -> None:
+        self._on_settled = on_settled
+        self._lock = threading.Lock()
+        self._count = 1
+
+    def add(self) -> None:
+        with self._lock:
+            self._count += 1
+
+    def settled(self) -> None:
+        with self._lock:
+            self._count -= 1
+            left = self._count
+        if not left:
+            self._on_settled()

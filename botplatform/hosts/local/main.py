@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from botplatform.hosts.allocation import share_freed_memory
 from botplatform.hosts.local.platform import Platform
 from botplatform.hosts.logs import log_to_file, log_to_stderr
 from botplatform.settings import Settings
@@ -27,6 +28,7 @@ def serve(settings: Settings, folders: Sequence[Path], verbose: bool = False) ->
 
     When it asks for that, another takes its place, on the same ports.
     """
+    share_freed_memory()
     log_to_stderr(verbose)
     log_to_file(settings.state / LOG)
     asked: SimpleQueue[bool] = SimpleQueue()  # whether to start anew

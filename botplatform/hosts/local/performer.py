@@ -32,7 +32,7 @@ class Performer:
         self.backoff: Callable[[int], float] = backoff
         self.pause = 5.0
         self._store = store
-        self._lanes = Lanes(THREADS, "effects")
+        self._lanes: Lanes[_Performance] = Lanes(THREADS, "effects")
         self._lock = threading.Lock()
         self._known: set[str] = set()
 

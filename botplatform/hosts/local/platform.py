@@ -7,7 +7,9 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from botplatform import codec
 from botplatform.effect import Publication
@@ -21,21 +23,28 @@ from botplatform.hosts.local.development import alexa_verify, kept, slack_verify
 from botplatform.hosts.local.dispatch import DEADLINE, Dispatcher
 from botplatform.hosts.local.doors import Doors
 from botplatform.hosts.local.folder import WatchedFolder
-from botplatform.hosts.local.http import HttpServer, make_app
+from botplatform.hosts.local.http.access import Access
+from botplatform.hosts.local.http.endpoints import Endpoints
+from botplatform.hosts.local.http.messages import Request, Response
+from botplatform.hosts.local.http.server import HttpServer
 from botplatform.hosts.local.lock import FolderLock
 from botplatform.hosts.local.operations import Operations
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
 from botplatform.hosts.local.reload import Reloader
 from botplatform.hosts.local.whereabouts import announce, withdraw
-from botplatform.hosts.mqtt.client import Connection
-from botplatform.hosts.mqtt.devices import Devices
+from botplatform.hosts.mqtt.connection import Connection
 from botplatform.plugins import Plugins
 from botplatform.router import Router
 from botplatform.settings import Settings
 from botplatform.source import masked
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.opening import prepare
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from botplatform.hosts.mqtt.devices import Devices
 
 logger = logging.getLogger(__name__)
 
@@ -96,25 +105,17 @@ class Platform:
 
     def start(self) -> None:
         """Start all parts; what an earlier process left unfinished goes on."""
-        from botplatform.console.pages import add_console
-
-        if self.broker:
-            self.broker.start()
-        self.devices = self._devices()
         self._serve_plugins()
         self.dispatcher.resume(self.store.inbox.all_waiting())
-        self._performer.resume()
-        self.devices.start()
-        if self._broker_watch:
-            self._broker_watch.start()
-        app = make_app(self.doors, self.settings.allowed_hosts, self.settings.events_token)
-        add_console(app, self)
-        self._http = HttpServer(app, self.settings.host, self.settings.port)
+        access = Access(self.settings.allowed_hosts, self.settings.events_token)
+        self._http = HttpServer(Endpoints(self.doors, access, self._page), self.settings.host, self.settings.port)
         if self.settings.cloudtrail_folder:
             self._folder = WatchedFolder(self.settings.cloudtrail_folder, self.doors, self.store)
             self._folder.start()
         self.clock.start()
         self._reloader.start()
+        self._connect_devices()  # after the doors are open: a broker takes longer to start than all the rest
+        self._performer.resume()
         self._announce()
 
     def stop(self) -> None:
@@ -166,6 +167,21 @@ class Platform:
         """Whether anything is being handled or performed."""
         return self.dispatcher.busy() or self._performer.busy()
 
+    @cached_property
+    def _console(self) -> Flask:
+        """Flask is imported when somebody looks at a page: that takes longer than all the rest of a start."""
+        from botplatform.console.pages import add_console
+        from botplatform.hosts.local.http.pages import make_app
+
+        app = make_app()
+        add_console(app, self)
+        return app
+
+    def _page(self, request: Request) -> Response:
+        from botplatform.hosts.local.http.pages import respond
+
+        return respond(self._console, request)
+
     def _is_connected(self) -> bool:
         return self.devices is not None and self.devices.client.connected
 
@@ -179,7 +195,18 @@ class Platform:
     def _prune(self) -> None:
         self.store.prune(self.settings.log_days * _DAY, self.settings.log_limit)
 
+    def _connect_devices(self) -> None:
+        if self.broker:
+            self.broker.start()
+        self.devices = self._devices()
+        self.devices.subscribe()
+        self.devices.start()
+        if self._broker_watch:
+            self._broker_watch.start()
+
     def _devices(self) -> Devices:
+        from botplatform.hosts.mqtt.devices import Devices
+
         settings = self.settings
         client_id = settings.mqtt_client_id or f"botplatform-{kept(settings.state / 'mqtt-client-id')[:12]}"
         if self.broker:

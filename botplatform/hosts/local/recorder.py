@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import mmap
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from botplatform import codec
@@ -28,7 +27,6 @@ class Recorder:
 
     def __init__(self, path: Path, store: SqliteStore, now: float) -> None:
         self._store = store
-        self._lock = threading.Lock()
         self._suspect = threading.Lock()
         size = _SLOTS * _SLOT_SIZE
         if not path.exists() or path.stat().st_size != size:
@@ -39,34 +37,30 @@ class Recorder:
         self._crashes: dict[str, int] = {}
         self._take_over(now)
 
-    @contextmanager
-    def running(self, work: Work) -> Iterator[None]:
-        """Note `work` as running meanwhile.
+    def running(self, work: Work) -> _Note:
+        """Note `work` as running inside of `with`.
 
         What ran when the process died runs alone among its kind, so that the innocent are not counted with the culprit
         time and again; unless the one before takes too long.
         """
+        return _Note(self, work)
+
+    def _begin(self, work: Work) -> tuple[int | None, bool]:
+        """The slot it is noted in, if one is free, and whether it keeps others of its kind out."""
         alone = self.crashes(work) > 0 and self._suspect.acquire(timeout=_PATIENCE)
         try:
-            with self._noted(work):
-                yield
-        finally:
-            if alone:
-                self._suspect.release()
+            slot = self._free.pop()
+        except IndexError:
+            return None, alone
+        self._put(slot, codec.encode(work))
+        return slot, alone
 
-    @contextmanager
-    def _noted(self, work: Work) -> Iterator[None]:
-        with self._lock:
-            slot = self._free.pop() if self._free else None
+    def _end(self, slot: int | None, alone: bool) -> None:
         if slot is not None:
-            self._put(slot, codec.encode(work))
-        try:
-            yield
-        finally:
-            if slot is not None:
-                self._put(slot, b"")
-                with self._lock:
-                    self._free.append(slot)
+            self._put(slot, b"")
+            self._free.append(slot)
+        if alone:
+            self._suspect.release()
 
     def crashes(self, work: Work) -> int:
         """How often the process died while it ran this."""
@@ -106,6 +100,22 @@ class Recorder:
         write = Write("put", codec.encode(self._crashes[name]), now + _REMEMBERED)
         self._store.write({StateKey(_NAMESPACE, name): write})
         logger.warning("the process died while %s handled %s (%d times)", work.handler, work.id, self._crashes[name])
+
+
+class _Note:
+    """A run, from when it begins to when it ends; a generator for this would take as long as all the rest."""
+
+    __slots__ = ("_begun", "_recorder", "_work")
+
+    def __init__(self, recorder: Recorder, work: Work) -> None:
+        self._recorder = recorder
+        self._work = work
+
+    def __enter__(self) -> None:
+        self._begun = self._recorder._begin(self._work)
+
+    def __exit__(self, *_: object) -> None:
+        self._recorder._end(*self._begun)
 
 
 def forget_crashes(store: SqliteStore, works: Iterable[Work]) -> None:

@@ -1,22 +1,24 @@
-"""One handler's share of one event, and who waits for it."""
+"""One handler's share of one event, from its first run until it is done or given up."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
-from botplatform.engine import Failed
-from botplatform.errors import StateUnavailable
+from botplatform.engine import CONFLICTS, Failed, pause_after
+from botplatform.errors import Conflict, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.intake import NOTHING
+from botplatform.hosts.jobs import Answer, Finish, Later
+from botplatform.hosts.local.delivery import Delivery, Result, reply_of
+from botplatform.hosts.local.groups import commit_alone
+from botplatform.hosts.local.overlay import Overlay
 from botplatform.reply import Reply
 from botplatform.router import Match
-from botplatform.source import Source
-from botplatform.store import Abandoned, Committed, Outcome, Run, StateKey, Work, Write
+from botplatform.store import Abandoned, Commit, Committed, Run, StateKey, Work, Write
 from botplatform.stores.sqlite.inbox import Waiting
 
 if TYPE_CHECKING:
@@ -27,61 +29,31 @@ logger = logging.getLogger(__name__)
 # A handler that hangs costs a thread each time, which nothing can take back: after so many it is not started again.
 STUCK_LIMIT = 4
 CRASH_LIMIT = 3
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of an event in one handler: committed (`again`: by an earlier delivery), waiting, or given up."""
-
-    handler: str
-    status: str
-    reply: Reply | None = None
-    reason: str = ""
-    again: bool = False
-
-
-@dataclass(eq=False)
-class Delivery:
-    """One arrival of an event; `durable` says that it need not come again, `settled` that nobody is to wait for it."""
-
-    event: Event
-    source: Source
-    open: int = 0
-    results: list[Result] = field(default_factory=list)
-    tasks: list[Task] = field(default_factory=list)
-    durable: bool = False
-    settled: threading.Event = field(default_factory=threading.Event)
-    on_settled: Callable[[], None] | None = None
-
-    @property
-    def reply(self) -> Reply | None:
-        """The first reply any handler gave."""
-        return next((result.reply for result in self.results if result.reply), None)
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether some handler is still to answer."""
-        return not self.durable or any(result.status == "waiting" for result in self.results)
-
-    def settle(self) -> None:
-        """Say that the event is durable."""
-        self.durable = True
-        self.settled.set()
-        if self.on_settled:
-            self.on_settled()
-
-    def hurry(self) -> None:
-        """Have whoever waits go on at once, whether it is durable or not."""
-        self.settled.set()
+# A run that lost its commit to others so often runs by itself: the time until its commit is shorter there.
+LOST_IN_GROUPS = 3
 
 
 class Task:
-    """One handler's share of one event, until it is done or given up.
+    """A job of the lanes; `event` is None while it waits in the inbox, which has it.
 
-    `event` is None while it waits in the inbox, which has it: much may wait, and memory is for what is under way.
+    For much may wait there, and memory is for what is under way.
     """
 
-    __slots__ = ("_also", "_dispatcher", "_match", "_run", "attempts", "began", "deliveries", "event", "lane", "work")
+    __slots__ = (
+        "_also",
+        "_dispatcher",
+        "_lost",
+        "_match",
+        "_run",
+        "attempts",
+        "began",
+        "deliveries",
+        "event",
+        "handler",
+        "kind",
+        "lane",
+        "work",
+    )
 
     def __init__(
         self,
@@ -97,23 +69,16 @@ class Task:
         self._dispatcher = dispatcher
         self._match = match
         self._run = run
-        self._also = dict(also)
+        self._also = also
+        self._lost = 0
         self.event: Event | None = event
+        self.handler = handler
+        self.kind: Hashable = handler
         self.attempts = attempts
         self.began = time.monotonic()
         self.work = Work(event.source, event.id, handler)
         self.lane: Hashable = (handler, event.source, event.key or event.id)
         self.deliveries: list[Delivery] = []  # under the dispatcher's lock
-
-    @property
-    def handler(self) -> str:
-        """The name of the handler."""
-        return self.work.handler
-
-    @property
-    def kind(self) -> Hashable:
-        """The handler: so many of its runs go on at a time as it may have."""
-        return self.work.handler
 
     @property
     def concurrency(self) -> int:
@@ -125,6 +90,21 @@ class Task:
         """How many seconds the handler has for each attempt."""
         return self._dispatcher.allowance(self.handler).deadline
 
+    @property
+    def alone(self) -> bool:
+        """Whether others are not to wait for it, or may be harmed by it."""
+        dispatcher = self._dispatcher
+        return (
+            not dispatcher.paces.quick(self.handler)
+            or self._lost >= LOST_IN_GROUPS
+            or dispatcher.recorder.crashes(self.work) > 0
+        )
+
+    @property
+    def expected(self) -> float:
+        """How many seconds the handler will probably take."""
+        return self._dispatcher.paces.expected(self.handler)
+
     def waiting(self, event: Event, delay: float = 0, reason: str = "", run: Run | None = None) -> Waiting:
         """This task as the inbox keeps it."""
         due = self._dispatcher.engine.clock() + delay
@@ -134,18 +114,45 @@ class Task:
         """Forget all that the inbox has; False when that was done before."""
         left = self.event is not None
         self.event = self._match = None
-        self._also.clear()  # stored with it, and by the next attempt no longer true
+        self._also = NOTHING  # stored with it, and by the next attempt no longer true
         return left
 
-    def run(self) -> float | None:
-        """Run the handler once."""
+    def run(self) -> Answer | Later:
+        """Run the handler once, by itself."""
+        if self._lost:
+            time.sleep(pause_after(self._lost))
+        came = self.attempt()
+        return partial(commit_alone, self._dispatcher.store, self, came) if isinstance(came, Commit) else came
+
+    def attempt(self, store: Overlay | None = None) -> Commit | Answer | Later:
+        """Run the handler once, on what `store` has, and commit nothing."""
         try:
             event = self._whole()
-            return self._attempt(event) if event else self._missing()
         except StateUnavailable as error:
             return self._unavailable(error)
+        return self._attempt(event, store) if event else self._missing()
 
-    def abandon(self) -> float | None:
+    def told(self, commit: Commit, result: Committed | Exception) -> Answer | Later:
+        """Say what came of it, or what is to be done about it."""
+        if isinstance(result, Committed):
+            found = result.outcome.duplicate and not commit.outcome.duplicate
+            if found and self._run.answered:
+                return 0.0  # another run did it; the next look finds what it left to do
+            self._done(result)
+            return None
+        if isinstance(result, Abandoned):
+            return None
+        if isinstance(result, Conflict):
+            return self._conflict(commit.event, self._run)
+        if isinstance(result, StateUnavailable):
+            return self._unavailable(result)
+        return partial(self._misfit, commit.event, result)
+
+    def overran(self) -> None:
+        """It took too long for a group."""
+        self._dispatcher.paces.overran(self.handler)
+
+    def abandon(self) -> Answer | Later:
         """The handler hangs: whatever it may still do is refused."""
         self._dispatcher.hangs(self.handler, 1)
         self._dispatcher.count("handlers that hung")
@@ -154,9 +161,9 @@ class Task:
         hung, self._run = self._run, Run(answered=True, inboxed=True)
         try:
             event = self._whole()
-            return self._failed(event, Failed(reason), hung) if event else self._missing()
         except StateUnavailable as error:
             return self._unavailable(error)
+        return partial(self._fail, event, Failed(reason), hung) if event else self._missing()
 
     def returned(self) -> None:
         """A run that hung is over."""
@@ -175,17 +182,31 @@ class Task:
             return
         self._dispatcher.put_off(self)
 
-    def _attempt(self, event: Event) -> float | None:
+    def _attempt(self, event: Event, store: Overlay | None) -> Commit | Answer | Later:
         run = self._run
         run.attempt = self.attempts + 1
+        began = time.perf_counter()
         try:
-            committed = self._handle(event, run)
+            return self._handle(event, run, store)
         except Failed as failed:
-            return None if run is not self._run else self._failed(event, failed, run)
-        except Abandoned:
-            return None
-        self._done(committed)
-        return None
+            return partial(self._fail, event, failed, run)
+        except Conflict:
+            return self._conflict(event, run)
+        except StateUnavailable as error:
+            return self._unavailable(error)
+        finally:
+            self._dispatcher.paces.note(self.handler, time.perf_counter() - began)
+
+    def _handle(self, event: Event, run: Run, store: Overlay | None) -> Commit:
+        dispatcher, work = self._dispatcher, self.work
+        known = (store or dispatcher.store).outcome(work)
+        if known:
+            return dispatcher.engine.repeat(event, work, known, run)
+        self._refuse_hopeless()
+        match = self._match or self._rematch(event)
+        with dispatcher.recorder.running(work):
+            commit = dispatcher.engine.attempt(event, match, run, store)
+        return commit._replace(writes={**commit.writes, **self._also}) if self._also else commit
 
     def _whole(self) -> Event | None:
         """The event, from the inbox where memory does not have it; None when it is not there either."""
@@ -195,52 +216,64 @@ class Task:
             return kept.event if kept else None
         return event
 
-    def _missing(self) -> float | None:
+    def _missing(self) -> Answer:
         """Nothing is left to do."""
         gone = Result(self.handler, "dead", reason="somebody took it out of the inbox")
         self._dispatcher.tell(self, gone, over=True)
         return None
 
-    def _handle(self, event: Event, run: Run) -> Committed:
-        match, also = self._match or self._rematch(event), self._also
-        self._match = None  # by the next attempt, a newer version of the plugin may be there
-        self._refuse_hopeless(match)
-        with self._dispatcher.recorder.running(self.work):
-            return self._dispatcher.engine.run(event, match, run, also)
-
     def _unavailable(self, error: StateUnavailable) -> float:
         logger.error("%s waits: %s", self.handler, error)
         return self._dispatcher.pause
 
+    def _conflict(self, event: Event, run: Run) -> Answer | Later:
+        """Run it again, unless it keeps losing to others."""
+        self._lost += 1
+        if self._lost < CONFLICTS:
+            return 0.0
+        return partial(self._fail, event, Failed(f"lost its commit to others {CONFLICTS} times"), run)
+
+    def _misfit(self, event: Event, bug: Exception, finish: Finish) -> None:
+        """Fail for what showed only at the commit."""
+        try:
+            failed = self._dispatcher.engine.failure(bug, event, self._match or self._rematch(event))
+        except Failed as gone:
+            failed = gone
+        self._fail(event, failed, self._run, finish)
+
     def _rematch(self, event: Event) -> Match:
+        """What the handler is by now: a newer version of its plugin may be there."""
         matches = {match.handler.name: match for match in self._dispatcher.router.route(event)}
         if self.handler not in matches:
             raise Failed(f"no handler {self.handler} listens to this any more", final=True)
         return matches[self.handler]
 
-    def _refuse_hopeless(self, match: Match) -> None:
-        """Do not start what would only take the platform down again; what is done already will not be started."""
-        hopeless = self._hopeless(match.handler.name)
-        if hopeless and self._dispatcher.store.outcome(self.work) is None:
-            raise hopeless
-
-    def _hopeless(self, handler: str) -> Failed | None:
-        if self._dispatcher.stuck[handler] >= STUCK_LIMIT:
-            return Failed(f"{STUCK_LIMIT} runs of {handler} hang already")
-        if self._dispatcher.recorder.crashes(self.work) >= CRASH_LIMIT:
-            return Failed(f"the process died {CRASH_LIMIT} times while {handler} handled it", final=True)
-        return None
+    def _refuse_hopeless(self) -> None:
+        """Do not start what would only take the platform down again."""
+        dispatcher, handler = self._dispatcher, self.handler
+        if dispatcher.stuck[handler] >= STUCK_LIMIT:
+            raise Failed(f"{STUCK_LIMIT} runs of {handler} hang already")
+        if dispatcher.recorder.crashes(self.work) >= CRASH_LIMIT:
+            raise Failed(f"the process died {CRASH_LIMIT} times while {handler} handled it", final=True)
 
     def _done(self, committed: Committed) -> None:
-        dispatcher = self._dispatcher
-        outcome = committed.outcome
-        dispatcher.count("suppressed", len(outcome.suppressed) if not outcome.duplicate else 0)
-        dispatcher.performer.perform(committed.effects)
+        dispatcher, outcome = self._dispatcher, committed.outcome
+        if outcome.suppressed and not outcome.duplicate:
+            dispatcher.count("suppressed", len(outcome.suppressed))
+        if committed.effects:
+            dispatcher.performer.perform(committed.effects)
         result = Result(self.handler, "done", reply_of(outcome), again=outcome.duplicate)
         dispatcher.tell(self, result, over=True)
 
-    def _failed(self, event: Event, failed: Failed, run: Run) -> float | None:
-        """Keep the task for another attempt, or give it up; the answer is as that of `run`."""
+    def _fail(self, event: Event, failed: Failed, run: Run, finish: Finish) -> None:
+        """Keep the task for another attempt, or give it up."""
+        try:
+            finish(self._failed(event, failed, run))
+        except StateUnavailable as error:
+            finish(self._unavailable(error))
+
+    def _failed(self, event: Event, failed: Failed, run: Run) -> Answer:
+        self._match, self._lost = None, 0
         self.attempts += 1
         dispatcher = self._dispatcher
         somebody_waits = not run.answered and not run.inboxed
@@ -249,18 +282,16 @@ class Task:
         item = self.waiting(event, delay, failed.reason, run)
         kept = dispatcher.give_up(item) if final else dispatcher.keep([item], abandoned=run is not self._run)
         if not kept:
-            return None  # it hung, and committed after all: its own thread says so
+            return 0.0  # it was done meanwhile: the next look finds the outcome
         if not final:
             dispatcher.count("tried again")
             dispatcher.put_off(self, failed.reason)
             return max(delay, 0.001)
-        # Nobody may be told what went wrong inside; the log knows.
-        apology = Reply("Sorry, that went wrong. It is in the log.") if somebody_waits else None
-        dispatcher.count("dead letters")
-        dispatcher.tell(self, Result(self.handler, "dead", apology, failed.reason), over=True)
+        self._give_up(failed.reason, somebody_waits)
         return None
 
-
-def reply_of(outcome: Outcome | None) -> Reply | None:
-    """The reply in an outcome, if there is one."""
-    return Reply.from_dict(outcome.reply) if outcome and outcome.reply is not None else None
+    def _give_up(self, reason: str, somebody_waits: bool) -> None:
+        # Nobody may be told what went wrong inside; the log knows.
+        apology = Reply("Sorry, that went wrong. It is in the log.") if somebody_waits else None
+        self._dispatcher.count("dead letters")
+        self._dispatcher.tell(self, Result(self.handler, "dead", apology, reason), over=True)

@@ -7,7 +7,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Final
 
 import paho.mqtt.client as paho
@@ -21,9 +20,10 @@ from botplatform.hosts.intake import Notes
 from botplatform.hosts.mqtt.connection import LONGEST_WAIT, Connection, backoff
 from botplatform.hosts.mqtt.exchanges import Exchanges
 from botplatform.hosts.mqtt.held import TRY_EVERY, Held, Receive
-from botplatform.hosts.mqtt.paho_client import Paho, message_of
+from botplatform.hosts.mqtt.paho_client import Paho
 from botplatform.hosts.mqtt.publisher import Publisher
-from botplatform.hosts.mqtt.session import Acknowledgements, Receipt, Subscriptions
+from botplatform.hosts.mqtt.session import Acknowledgements, Subscriptions
+from botplatform.sources.mqtt.message import Message
 
 __all__ = ["Connection", "MqttClient", "backoff"]
 
@@ -36,13 +36,13 @@ _log = logging.getLogger(__name__)
 class MqttClient:
     """Keeps one persistent session with a broker, through broken connections and restarts on both sides.
 
-    `receive(message, acknowledge)` is called on the network thread for one message after the other. `acknowledge` may
-    be called later, from any thread; a second call does nothing, and so does one after the connection broke: the
-    broker delivers the message again. While `receive` raises Retry, there is no room for the message: it is offered
-    again, and those after it are held behind it, of QoS 0 only as many as `receive_maximum`; `on_dropped()` hears of
-    the others. When it raises anything else, nothing is acknowledged and the connection is made anew after a while,
-    which makes the broker deliver the message, and those after it, again. It must not call `publish`, which waits for
-    the network thread.
+    `receive([(message, acknowledge), …])` is called on the network thread with messages in their order, and returns
+    how many it has taken, from the first on. `acknowledge` may be called later, from any thread; a second call does
+    nothing, and so does one after the connection broke: the broker delivers the message again. Where not all are
+    taken, or none, which `receive` may also say with Retry, there is no room: the rest is offered again, and those
+    after it are held behind it, of QoS 0 only as many as `receive_maximum`; `on_dropped()` hears of the others. When it
+    raises anything else, none of them is acknowledged and the connection is made anew after a while, which makes the
+    broker deliver them, and those after them, again. It must not call `publish`, which waits for the network thread.
 
     `on_confirmed(packet_ids)` tells whose acknowledgements the broker has (see `Deliveries.confirmed`): it is asked
     with a PINGREQ, each second while there is something to know. `on_session_lost()` comes before the first message of
@@ -71,10 +71,12 @@ class MqttClient:
         self._on_confirmed = on_confirmed
         self._on_session_lost = on_session_lost
         self._wait = wait
-        self._lock = threading.Lock()  # for what follows, and for handing packets to paho in the same order
+        self._lock = threading.Lock()  # for what follows, and for handing its packets to paho in the same order
         self._connected = False
-        self._acknowledgements = Acknowledgements()
         self._subscriptions = Subscriptions(subscribed)
+        # Whatever is not under the lock is the network thread's.
+        self._acknowledgements = Acknowledgements(self._wake)
+        self._awake = False
         self._why = ""
         self._ask_at = 0.0
         self._reported = ""
@@ -97,7 +99,7 @@ class MqttClient:
     def stop(self) -> None:
         """Take leave of the broker, which keeps the session; returns when `receive` will not be called any more."""
         self._stopping.set()
-        self._paho.disconnect()
+        self._paho.wake()
         if self._thread is not None:
             self._thread.join(LEAVE_WITHIN)
             self._paho.hang_up()
@@ -139,11 +141,11 @@ class MqttClient:
         for filters in self._subscriptions.to_join():
             self._subscriptions.asked(self._paho.join(filters), filters)
 
-    def _acknowledge(self, acknowledgements: Acknowledgements, receipt: Receipt) -> None:
-        with self._lock:
-            if acknowledgements is self._acknowledgements:  # else of a connection that broke
-                for message in acknowledgements.done(receipt):
-                    self._paho.ack(message.packet_id, message.qos)
+    def _wake(self) -> None:
+        """Have the network thread see what is to be acknowledged: once, however many messages are durable by then."""
+        if not self._awake:
+            self._awake = True
+            self._paho.wake()
 
     # From here on: the network thread.
 
@@ -172,9 +174,14 @@ class MqttClient:
 
     def _serve(self) -> str:
         self._why = ""
-        if self._stopping.is_set():
-            self._paho.disconnect()
-        while self._paho.socket() is not None and self._turn() == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        leaving = False
+        while self._paho.socket() is not None:
+            if self._stopping.is_set() and not leaving:
+                leaving = True
+                self._paho.disconnect()
+            if self._turn() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                break
+            self._acknowledge()
             self._held.go_on()
             self._ask()
         return self._why or self._paho.complaints.last or "it closed the connection"
@@ -182,14 +189,22 @@ class MqttClient:
     def _turn(self) -> MQTTErrorCode:
         return self._paho.loop(TRY_EVERY if self._held else 1.0)
 
+    def _acknowledge(self) -> None:
+        """Acknowledge what is durable by now."""
+        self._awake = False  # before the look: what is durable after it wakes us again
+        if due := self._acknowledgements.due():
+            self._paho.acknowledge(due)
+            self._held.acknowledged(len(due))
+
     def _close(self) -> None:
         """Send the acknowledgements that are due, take leave if it is not too late, and forget the connection."""
+        self._acknowledge()
         self._paho.disconnect()
         self._paho.loop_write()
         self._held.connection_broke()
+        self._acknowledgements = Acknowledgements(self._wake)
         with self._lock:
             self._connected = False
-            self._acknowledgements = Acknowledgements()
         self._publisher.connection_broke()
         self._paho.hang_up()
 
@@ -209,7 +224,7 @@ class MqttClient:
     def _listen(self, client: Paho) -> Paho:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
+        client.on_messages = self._on_messages
         client.on_subscribe = self._on_subscribe
         client.on_unsubscribe = self._on_subscribe
         client.on_ping = self._on_ping
@@ -242,15 +257,9 @@ class MqttClient:
         if flags.is_disconnect_packet_from_server or reason == "Keep alive timeout":
             self._why = self._why or f"it ended: {reason}"
 
-    def _on_message(self, _client: object, _data: object, arrived: paho.MQTTMessage) -> None:
-        message = message_of(arrived)
-        if message.qos == 0:
-            self._held.receive(message, lambda: None)
-            return
-        with self._lock:
-            acknowledgements = self._acknowledgements
-            receipt = acknowledgements.received(message)
-        self._held.receive(message, partial(self._acknowledge, acknowledgements, receipt))
+    def _on_messages(self, messages: list[Message]) -> None:
+        noted = self._acknowledgements.received
+        self._held.receive([(message, noted(message) if message.qos else _nothing) for message in messages])
 
     def _on_subscribe(
         self, _client: object, _data: object, packet_id: int, reasons: list[ReasonCode], _more: object
@@ -265,11 +274,12 @@ class MqttClient:
             )
 
     def _on_ping(self) -> None:
-        with self._lock:
-            self._acknowledgements.asked()
+        self._acknowledgements.asked()
 
     def _on_pong(self) -> None:
-        with self._lock:
-            confirmed = self._acknowledgements.answered()
-        if confirmed:
+        if confirmed := self._acknowledgements.answered():
             self._on_confirmed(confirmed)
+
+
+def _nothing() -> None:
+    """The acknowledgement of a message that has none."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from botplatform import codec
 from botplatform.effect import CHAIN_PROPERTY, Publication
-from botplatform.hosts.intake import Intake
+from botplatform.hosts.intake import Arrival, Intake
 from botplatform.hosts.mqtt.client import Connection, MqttClient, backoff
 from botplatform.hosts.mqtt.echoes import Echoes
-from botplatform.sources.mqtt.deliveries import Deliveries
+from botplatform.hosts.mqtt.held import Arrived
+from botplatform.hosts.mqtt.ledger import Ledger
 from botplatform.sources.mqtt.message import Message
 from botplatform.sources.mqtt.source import own_id, to_event
 from botplatform.store import StateKey, Write
 from botplatform.subscription import Subscription
+
+_TOPICS = 10_000  # whose subscriptions are remembered
 
 
 class Devices:
@@ -39,13 +42,9 @@ class Devices:
     ) -> None:
         self._intake = intake
         self._store = intake.store
-        # What a session holds is known by its client id, as the session is.
-        self._packets = f"@mqtt.packets {connection.client_id}"
         self._filters = StateKey("@mqtt", f"filters {connection.client_id}")
-        stored = self._store.scan(self._packets, "")
-        remembered = {int(key): tuple(codec.decode(value.json or b"")) for key, value in stored}
-        self._deliveries = Deliveries(remembered, lambda: uuid.uuid4().hex)
-        self._subscriptions: list[Subscription] = []
+        self._ledger = Ledger(self._store, connection.client_id)
+        self._numbering = _numbering([])
         self.broker = broker
         self.client_id = connection.client_id
         self._everything = everything
@@ -53,8 +52,8 @@ class Devices:
         self.client = MqttClient(
             connection,
             self._receive,
-            on_confirmed=lambda packets: self._forget(self._deliveries.confirmed(packets)),
-            on_session_lost=lambda: self._forget(self._deliveries.reset()),
+            on_confirmed=self._ledger.confirmed,
+            on_session_lost=self._ledger.session_lost,
             on_dropped=lambda: intake.count("dropped: messages of QoS 0 there was no room for"),
             subscribed=codec.decode(self._store.read(self._filters).json or b"[]"),
             notes=self._store,
@@ -84,9 +83,10 @@ class Devices:
     def subscribe(self) -> None:
         """Subscribe to what the loaded plugins listen to."""
         handlers = self._intake.router.handlers.values()
-        self._subscriptions = [s for handler in handlers for s in handler.subscriptions if s.source == "mqtt"]
+        subscriptions = [s for handler in handlers for s in handler.subscriptions if s.source == "mqtt"]
+        self._numbering = _numbering(subscriptions)
         filters: dict[str, int] = {"#": 1} if self._everything else {}
-        for subscription in self._subscriptions:
+        for subscription in subscriptions:
             if subscription.topic and not self._everything:
                 name = self._prefix + subscription.topic.filter
                 filters[name] = max(filters.get(name, 0), subscription.options["qos"])
@@ -97,27 +97,28 @@ class Devices:
         """Unsubscribe from everything, so that the broker gives what comes to others."""
         self.client.subscribe({})
 
-    def _receive(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        assigned = self._deliveries.identify(message)
-        id_ = own_id(message, self._subscriptions) or assigned
-        now = datetime.fromtimestamp(self._intake.engine.clock(), UTC)
-        record = self._deliveries.record(message)
-        also = {}
-        if record:
-            value = codec.encode([record.digest, record.event_id])
-            also[StateKey(self._packets, str(record.packet_id))] = Write("put", value)
-        self._intake.submit(to_event(self._recognized(message), id_, self.broker, now), acknowledge, also)
+    def _receive(self, arrived: Sequence[Arrived]) -> int:
+        now = datetime.fromtimestamp(self._intake.engine.clock(), UTC).isoformat().replace("+00:00", "Z")
+        return self._intake.submit_all([self._arrival(message, acknowledge, now) for message, acknowledge in arrived])
+
+    def _arrival(self, message: Message, acknowledge: Callable[[], None], now: str) -> Arrival:
+        assigned, also = self._ledger.enter(message)
+        id_ = own_id(message, self._numbering(message.topic)) or assigned
+        return Arrival(to_event(self._recognized(message), id_, self.broker, now), acknowledge, also)
 
     def _recognized(self, message: Message) -> Message:
         """The message with the chain it was published with, where the broker did not carry it."""
         chain = self._echoes.chain_of(message, self._intake.engine.clock()) if self._echoes else ""
         return message._replace(properties=((CHAIN_PROPERTY, chain),)) if chain else message
 
-    def _forget(self, packets: list[int]) -> None:
-        if packets:
-            gone = {StateKey(self._packets, str(packet)): Write("delete") for packet in packets}
-            self._store.write(gone, wait=False)
+
+def _numbering(subscriptions: Sequence[Subscription]) -> Callable[[str], Sequence[Subscription]]:
+    """Which of the subscriptions to a topic say where its devices put ids of their own."""
+    asking = [s for s in subscriptions if s.options["id_field"] or s.options["id_property"]]
+    return lru_cache(_TOPICS)(lambda topic: [s for s in asking if s.topic and s.topic.match(topic) is not None])
 
 
-def _listen_to_nothing(_message: Message, acknowledge: Callable[[], None]) -> None:
-    acknowledge()
+def _listen_to_nothing(arrived: Sequence[Arrived]) -> int:
+    for _, acknowledge in arrived:
+        acknowledge()
+    return len(arrived)

@@ -40,6 +40,8 @@ class Echoes:
 
     def chain_of(self, message: Message, now: float) -> str:
         """The chain that an arriving message was published with, or nothing."""
+        if not self._chains:
+            return ""
         content = digest(message.topic, message.payload)
         with self._lock:
             while content in self._chains:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+import struct
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from itertools import groupby
 from typing import Any, Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,21 +24,27 @@ from botplatform.effect import CHAIN_PROPERTY, Publication
 from botplatform.errors import Rejected, Retry
 from botplatform.hosts.mqtt.connection import Connection
 from botplatform.hosts.mqtt.exchanges import FIRST_ID
+from botplatform.hosts.mqtt.packets import Malformed, Packet, Packets
 from botplatform.sources.mqtt.message import Message
 
 SESSION_SECONDS: Final = 7 * 24 * 3600  # how long a broker keeps what arrives while we are away
 _ANSWERS = {int(kind): kind for kind in (MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP)}
 _FAILURE = 0x80  # MQTT 5.0, 2.4: the reason codes from here on
+_AT_ONCE = 256 * 1024  # bytes: paho would ask the system for each packet three times
+# MQTT 5.0, 3.4 and 3.7, by QoS: the type of an acknowledgement, and the length of one that says that all is well.
+_ACKNOWLEDGED_BY = {1: 0x4002, 2: 0x7002}
 
 
 class Paho(paho.Client):
     """A paho client for a persistent session, driven by its owner: `open`, then `loop` until it fails.
 
-    `on_ping` is called before a PINGREQ is queued and `on_pong` when its answer is here, `on_answer` when the broker
-    says that it has a message: with the packet's type and id, and why it refuses it, if it does. What is overridden
-    for these, and what writes packets, are methods that paho keeps to itself; a test fails should they be renamed.
+    `on_messages` is called with the messages that one look at the connection brought, in their order. `on_ping` is
+    called before a PINGREQ is queued and `on_pong` when its answer is here, `on_answer` when the broker says that it
+    has a message: with the packet's type and id, and why it refuses it, if it does. What is overridden for these, and
+    what writes packets, are methods that paho keeps to itself; a test fails should they be renamed.
     """
 
+    on_messages: Callable[[list[Message]], None]
     on_ping: Callable[[], None]
     on_pong: Callable[[], None]
     on_answer: Callable[[tuple[MessageType, int], str], None]
@@ -58,6 +68,8 @@ class Paho(paho.Client):
         # With this set, paho leaves writing to the thread that calls `loop` (and wakes it): others only queue packets.
         self.on_socket_register_write = lambda *_: None
         self.on_socket_open = _send_at_once
+        self.on_message = lambda _client, _data, arrived: self.on_messages([message_of(arrived)])
+        self._packets = Packets(newest)
         properties = _session(receive_maximum) if newest else None
         self.connect_async(
             connection.host, connection.port, connection.keepalive, clean_start=False, properties=properties
@@ -66,6 +78,7 @@ class Paho(paho.Client):
     def open(self) -> str:
         """Connect and ask to be let in; returns why that could not be, or nothing."""
         self.complaints.last = ""
+        self._packets = Packets(self.protocol == paho.MQTTv5)
         try:
             self.reconnect()
         except ssl.SSLCertVerificationError as error:
@@ -87,6 +100,18 @@ class Paho(paho.Client):
     def leave(self, names: list[str]) -> int | None:
         """Ask to unsubscribe: returns the packet id, None when the connection just broke."""
         return self.unsubscribe(names)[1]
+
+    def wake(self) -> None:
+        """Have `loop` return soon; from any thread."""
+        if self._sockpairW is not None:
+            with suppress(OSError):  # it is awake already, or the connection ends
+                self._sockpairW.send(b"0")
+
+    def acknowledge(self, messages: Iterable[Message]) -> None:
+        """Acknowledge messages of QoS 1 and 2, in this order, and send all that waits to be sent."""
+        packets = (struct.pack("!HH", _ACKNOWLEDGED_BY[message.qos], message.packet_id) for message in messages)
+        self._packet_queue(MessageType.PUBACK, b"".join(packets), 0, 1)
+        self.loop_write()
 
     def ping(self) -> None:
         """Send a PINGREQ now."""
@@ -134,12 +159,49 @@ class Paho(paho.Client):
             pass
         return packet_id
 
+    def _packet_read(self) -> MQTTErrorCode:
+        """Read what there is, not a packet byte by byte, and deal with all packets that are whole."""
+        try:
+            content = self._sock_recv(_AT_ONCE)
+        except BlockingIOError:
+            return MQTTErrorCode.MQTT_ERR_AGAIN
+        except OSError as error:
+            self.complaints.last = f"failed to receive on socket: {error}"
+            return MQTTErrorCode.MQTT_ERR_CONN_LOST
+        self._last_bytes_received = time.monotonic()
+        return self._deal_with(content) if content else MQTTErrorCode.MQTT_ERR_CONN_LOST
+
+    def _deal_with(self, content: bytes) -> MQTTErrorCode:
+        packets: Any = self._packets.read(content)
+        for kind, alike in groupby(packets, type):
+            if kind is Message:
+                self.on_messages(list(alike))
+                continue
+            for packet in alike:
+                result = self._refuse(packet) if kind is Malformed else self._hand_over(packet)
+                if result != MQTTErrorCode.MQTT_ERR_SUCCESS or self._sock is None:
+                    return result
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _hand_over(self, packet: Packet) -> MQTTErrorCode:
+        """Let paho deal with a packet."""
+        content = bytearray(packet.content)
+        self._in_packet |= {"command": packet.first, "packet": content, "remaining_length": len(content), "pos": 0}
+        try:
+            return self._packet_handle()
+        except MalformedPacket as error:
+            return self._refuse(Malformed(str(error)))
+
+    def _refuse(self, malformed: Malformed) -> MQTTErrorCode:
+        self.complaints.last = f"it sent what is no MQTT: {malformed.reason}"
+        return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
     def _packet_handle(self) -> MQTTErrorCode:
         kind, packet = self._in_packet["command"] & 0xF0, self._in_packet["packet"]
         if kind not in _ANSWERS or len(packet) < 2:
             return super()._packet_handle()
         code = packet[2] if len(packet) > 2 else 0  # MQTT 5.0, 3.4.2.1: it may be left out when it is 0
-        refusal = str(ReasonCode(kind >> 4, identifier=code)) if code >= _FAILURE else ""
+        refusal = _reason(kind, code) if code >= _FAILURE else ""
         self.on_answer((_ANSWERS[kind], int.from_bytes(packet[:2])), refusal)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -153,6 +215,14 @@ class Paho(paho.Client):
     def _sent(self, result: MQTTErrorCode) -> None:
         if result != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise Retry(f"{self._connection.address} cannot be sent to: {paho.error_string(result)}")
+
+
+def _reason(kind: int, code: int) -> str:
+    """What a reason code means in the answer to a packet; raises MalformedPacket for one that MQTT does not know."""
+    try:
+        return str(ReasonCode(kind >> 4, identifier=code))
+    except KeyError:
+        raise MalformedPacket(f"there is no reason code {code}") from None
 
 
 class _Complaints(logging.Logger):

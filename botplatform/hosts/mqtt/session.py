@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,20 +15,27 @@ _UNKNOWN: Final = -1  # the QoS of a filter that the session may have: none that
 
 @dataclass(slots=True, eq=False)
 class Receipt:
-    """A message on its way to being acknowledged."""
+    """A message on its way to being acknowledged: to be called once it is durable, from any thread."""
 
     message: Message
+    told: Callable[[], object]
     done: bool = False
+
+    def __call__(self) -> None:
+        self.done = True
+        self.told()
 
 
 class Acknowledgements:
     """The messages of one connection that wait for their acknowledgement, or for news of its arrival.
 
     They leave in the order of the messages, as MQTT 5.0, 4.6 demands, whatever is finished first: there are brokers
-    (rumqttd) that break the connection otherwise. What the broker answers after them proves that they arrived.
+    (rumqttd) that break the connection otherwise. What the broker answers after them proves that they arrived. `told`
+    is called with each receipt, by whoever does so; all else is for one thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[], object]) -> None:
+        self._told = told
         self._open: deque[Receipt] = deque()
         self._sent: dict[int, None] = {}  # packet ids, as an ordered set
         self._asked: deque[dict[int, None]] = deque()
@@ -42,13 +49,12 @@ class Acknowledgements:
         """Note a message of QoS 1 or 2; its packet id is free again, so it says nothing any more of an earlier one."""
         for packet_ids in (self._sent, *self._asked):
             packet_ids.pop(message.packet_id, None)
-        receipt = Receipt(message)
+        receipt = Receipt(message, self._told)
         self._open.append(receipt)
         return receipt
 
-    def done(self, receipt: Receipt) -> list[Message]:
-        """Note that a message is durable: returns those to acknowledge now, in order."""
-        receipt.done = True
+    def due(self) -> list[Message]:
+        """The messages to acknowledge now, in order: those that are durable, up to the first that is not."""
         leaving = []
         while self._open and self._open[0].done:
             leaving.append(self._open.popleft().message)

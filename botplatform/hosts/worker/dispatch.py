@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 
 from botplatform.engine import Engine
 from botplatform.errors import Overloaded, Rejected, Retry, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.allowance import Allowance
-from botplatform.hosts.intake import NOTHING, Notes
-from botplatform.hosts.lanes import Job, Lanes
+from botplatform.hosts.intake import NOTHING, Arrival, Notes
+from botplatform.hosts.jobs import Job
+from botplatform.hosts.lanes import Lanes
 from botplatform.hosts.runner import Handled, Runner
 from botplatform.hosts.worker.errand import Errand
 from botplatform.router import Router
@@ -55,7 +56,7 @@ class Dispatcher:
         self._allowance = Allowance(RETRIES_LIMIT, deadline, threads)
         self._stuck: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._lanes = Lanes(2 * threads, "handlers")
+        self._lanes: Lanes[Job] = Lanes(2 * threads, "handlers")
 
     @property
     def engine(self) -> Engine:
@@ -90,6 +91,20 @@ class Dispatcher:
             return
         self._enter()
         Errand(event, self._runner, partial(self._handled, also, partial(self._leave, settled)), also=also).begin(self)
+
+    def submit_all(self, arrivals: Sequence[Arrival]) -> int:
+        """Do what `submit` does for as many events as there is room for, from the first on; returns how many.
+
+        Raises Overloaded while there is room for none.
+        """
+        for taken, arrival in enumerate(arrivals):
+            try:
+                self.submit(*arrival)
+            except Overloaded:
+                if not taken:
+                    raise
+                return taken
+        return len(arrivals)
 
     def count(self, what: str, times: int = 1) -> None:
         """Count something for people to see."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from botplatform.event import Event
 from botplatform.hosts.allowance import Allowance
-from botplatform.hosts.lanes import Job
+from botplatform.hosts.jobs import Job
 from botplatform.hosts.runner import Handled, Result, Runner
 from botplatform.router import Match
 from botplatform.store import Run, StateKey, Write
@@ -154,8 +154,7 @@ class Task:
         return f"{STUCK_LIMIT} runs of it hang already" if stuck else ""
 
     def _put_off(self, reason: str) -> None:
-        entry = {"handler": self.handler, "status": "waiting", "reason": reason}
-        self._tell(Result(self.handler, "waiting", reason=reason, entry=entry))
+        self._tell(Result(self.handler, "waiting", reason=reason))
 
     def _tell(self, result: Result) -> None:
         if result.status == "waiting":

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TextIO
 
@@ -28,8 +28,9 @@ class Journal:
         self._lock = threading.Lock()
         self._counts = Counter(dict.fromkeys(_COUNTS.values(), 0))
 
-    def note(self, entry: Entry) -> None:
+    def note(self, made: Callable[[], Entry]) -> None:
         """Count what came of an event, and tell people what went wrong."""
+        entry = made()
         found = [entry["verdict"], *(handled["status"] for handled in entry.get("handlers", ()))]
         with self._lock:
             self._counts.update(_COUNTS[status] for status in found if status in _COUNTS)

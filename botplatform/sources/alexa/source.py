@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from botplatform import codec
+from botplatform.attributes import check_time
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.reply import Reply
@@ -42,19 +43,16 @@ def _event(body: Any) -> Event:
     request = body.get("request") if isinstance(body, dict) else None
     if not isinstance(request, dict):
         raise Rejected("no Alexa request: it has no object 'request'", "request")
-    for name in ("requestId", "type"):
-        if not isinstance(request.get(name), str) or not request[name]:
-            raise Rejected(f"{name} is missing", f"request.{name}")
+    id, kind, time = text_at(request, "requestId"), text_at(request, "type"), text_at(request, "timestamp")
+    if not id or not kind:
+        missing = "type" if id else "requestId"
+        raise Rejected(f"{missing} is missing", f"request.{missing}")
+    if time:
+        check_time(time)
     session = text_at(body, "session", "sessionId") or text_at(body, "session", "user", "userId")
-    return Event(
-        id=request["requestId"],
-        source=f"urn:alexa:skill:{application(body) or 'unknown'}",
-        type=f"{_TYPE}{request['type']}",
-        subject=_subject(request),
-        time=text_at(request, "timestamp"),
-        data=body,
-        extensions={"partitionkey": session} if session else {},
-    ).checked()
+    key: dict[str, str | int | bool] | None = {"partitionkey": session} if session else None
+    source = f"urn:alexa:skill:{application(body) or 'unknown'}"
+    return Event.of_record(id, source, f"{_TYPE}{kind}", _subject(request), time, body, key)
 
 
 def _subject(request: dict[str, Any]) -> str | None:

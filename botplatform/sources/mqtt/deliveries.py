@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from botplatform.sources.mqtt.message import Message
 from botplatform.values import NamedTuple
 
 
 class Delivery(NamedTuple):
-    """What to keep of a message until the broker has its acknowledgement."""
+    """What to keep of a message until the broker has its acknowledgement: the `number`th, kept in a `place`."""
 
+    number: int
+    place: int
     packet_id: int
     digest: str
     event_id: str
+
+
+class Standing(NamedTuple):
+    """Which of the deliveries kept, up to the one with number `last`, still count: the broker may not know of those."""
+
+    last: int = -1
+    open: tuple[int, ...] = ()
 
 
 class Deliveries:
@@ -26,49 +34,67 @@ class Deliveries:
     the packet id with a digest of topic and payload says which message it was. DUP alone says nothing, since a message
     that was sent and never arrived has it too.
 
-    `remembered` is what an earlier process stored of `record`: packet id to digest and event id. `new_id` makes the id
-    of a new message. Safe to use from any thread.
+    Each delivery is to be kept in its place, over whatever is there, in the commit that handles the message, and the
+    standing whenever it changes: so nothing has to be deleted. `kept` and `standing` are what an earlier process left.
+    `new_id` makes the id of a new message. For one thread.
     """
 
-    def __init__(self, remembered: Mapping[int, tuple[str, str]], new_id: Callable[[], str]) -> None:
-        self._remembered = {id: Delivery(id, *rest) for id, rest in remembered.items()}
+    def __init__(self, kept: Iterable[Delivery], standing: Standing, new_id: Callable[[], str]) -> None:
         self._new_id = new_id
-        self._lock = threading.Lock()
+        self._remembered: dict[int, Delivery] = {}
+        self._free: list[int] = []
+        self._last, self._places = standing.last, 0
+        still_open = {*standing.open}
+        for delivery in sorted(kept):
+            if delivery.number > standing.last or delivery.number in still_open:
+                self._remember(delivery)
+            else:
+                self._free.append(delivery.place)
+            self._last = max(self._last, delivery.number)
+            self._places = max(self._places, delivery.place + 1)
 
-    def identify(self, message: Message) -> str:
-        """The event id of a message: call it once for each message that arrives, in their order."""
-        if message.qos == 0:
-            return self._new_id()
+    @property
+    def standing(self) -> Standing:
+        """What counts now."""
+        return Standing(self._last, tuple(delivery.number for delivery in self._remembered.values()))
+
+    def identify(self, message: Message) -> Delivery:
+        """What to keep of a message of QoS 1 or 2: call it for each that arrives, in their order."""
         content = digest(message.topic, message.payload)
-        with self._lock:
-            known = self._remembered.get(message.packet_id)
-            if known is None or not message.duplicate or known.digest != content:
-                known = self._remembered[message.packet_id] = Delivery(message.packet_id, content, self._new_id())
-            return known.event_id
+        known = self._remembered.get(message.packet_id)
+        if known is not None and message.duplicate and known.digest == content:
+            return known
+        self._last += 1
+        place = self._place() if known is None else known.place
+        known = Delivery(self._last, place, message.packet_id, content, self._new_id())
+        self._remembered[message.packet_id] = known
+        return known
 
-    def record(self, message: Message) -> Delivery | None:
-        """What to store in the commit that handles an identified message, in place of what its packet id had.
+    def confirmed(self, packet_ids: Iterable[int]) -> None:
+        """Forget messages whose acknowledgement the broker has, before their packet ids serve for others."""
+        for packet_id in packet_ids:
+            delivery = self._remembered.pop(packet_id, None)
+            if delivery is not None:
+                self._free.append(delivery.place)
 
-        None if there is nothing to store: with QoS 0, and when its session is gone.
+    def reset(self) -> None:
+        """Forget everything, because the broker has no session.
+
+        What is under way is kept in its place all the same, by and by, so that those places do not serve again.
         """
-        with self._lock:
-            known = self._remembered.get(message.packet_id)
-        return known if known is not None and known.digest == digest(message.topic, message.payload) else None
+        self._remembered.clear()
 
-    def confirmed(self, packet_ids: Iterable[int]) -> list[int]:
-        """Forget messages whose acknowledgement the broker has, before their packet ids serve for others.
+    def _remember(self, delivery: Delivery) -> None:
+        replaced = self._remembered.get(delivery.packet_id)
+        if replaced is not None:
+            self._free.append(replaced.place)
+        self._remembered[delivery.packet_id] = delivery
 
-        Returns those whose stored records are to be deleted, by whoever stores the records that follow.
-        """
-        with self._lock:
-            return [id for id in packet_ids if self._remembered.pop(id, None)]
-
-    def reset(self) -> list[int]:
-        """Forget everything, because the broker has no session: returns the packet ids to delete."""
-        with self._lock:
-            forgotten = list(self._remembered)
-            self._remembered.clear()
-            return forgotten
+    def _place(self) -> int:
+        if self._free:
+            return self._free.pop()
+        self._places += 1
+        return self._places - 1
 
 
 def digest(topic: str, payload: bytes) -> str:

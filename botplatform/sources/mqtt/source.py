@@ -21,8 +21,10 @@ from botplatform.work import CHAIN
 _CHAIN = r"[\w.]+( [\w.]+)*"
 
 
-def to_event(message: Message, id: str, broker: str, time: datetime | None = None) -> Event:
+def to_event(message: Message, id: str, broker: str, time: datetime | str | None = None) -> Event:
     """The event of a message as a client received it; `broker` names the broker, without credentials.
+
+    `time` is when it came (aware, or RFC 3339).
 
     Which handlers led to it, if it says so, is in its extension `handlerchain`.
     """
@@ -46,6 +48,8 @@ def to_event(message: Message, id: str, broker: str, time: datetime | None = Non
 
 
 def _chain(message: Message) -> dict[str, str]:
+    if not message.properties:
+        return {}
     chain = dict(message.properties).get(CHAIN_PROPERTY, "")
     return {CHAIN: chain} if re.fullmatch(_CHAIN, chain) else {}
 

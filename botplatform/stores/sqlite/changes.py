@@ -14,61 +14,118 @@ from botplatform.store import Change, StateKey, Write
 READ: Final = "SELECT value, version FROM state WHERE (plugin, key) = (?, ?) AND (expires IS NULL OR expires > ?)"
 
 
-class Values:
-    """Checks and changes values inside a transaction; `clock` gives the Unix time in seconds.
+_Stored = tuple[bytes | None, int, float | None]
+"""A value, None where there is none, its version, and the Unix time in seconds when it is over."""
 
-    `version` is that of the latest change. What a host keeps for itself, under names that begin with "@", is in no
-    history.
+_NOTHING: Final[_Stored] = (None, 0, None)
+
+
+class Values:
+    """Changes values inside a transaction; `clock` gives the Unix time in seconds.
+
+    `version` is that of the latest change.
     """
 
     def __init__(self, clock: Callable[[], float], version: int) -> None:
         self._clock = clock
         self.version = version
 
-    def check(self, connection: sqlite3.Connection, reads: Mapping[StateKey, int]) -> None:
-        """Raise Conflict unless each value still has the version it was read with."""
-        now = self._clock()
-        for key, version in reads.items():
-            row = connection.execute(READ, (*key, now)).fetchone()
-            if (row[1] if row else 0) != version:
-                raise Conflict(f"{key.key!r} changed")
+    def draft(self, connection: sqlite3.Connection) -> Draft:
+        """What is to become of the values in this transaction."""
+        self.version = max(self.version, time.time_ns())
+        return Draft(self, connection, self._clock())
 
-    def write(self, connection: sqlite3.Connection, writes: Mapping[StateKey, Write]) -> list[Change]:
-        """Make the changes and return what they changed."""
-        now = self._clock()
-        changes, rows = [], []
+    def write(self, connection: sqlite3.Connection, writes: Mapping[StateKey, Write]) -> None:
+        """Make the changes."""
+        draft = self.draft(connection)
+        draft.write(writes)
+        draft.save()
+
+
+class Draft:
+    """The values as they are to be: those in the file, and on top of them what was written here and not there yet.
+
+    What a host keeps for itself, under names that begin with "@", is in no history.
+    """
+
+    def __init__(self, values: Values, connection: sqlite3.Connection, now: float) -> None:
+        self._values = values
+        self._connection = connection
+        self._now = now
+        self._known: dict[StateKey, _Stored] = {}
+        self._written: dict[StateKey, _Stored] = {}
+        self._history: list[tuple[Any, ...]] = []
+
+    def version(self, key: StateKey) -> int:
+        """The version a value has, 0 where there is none."""
+        return self._read(key)[1]
+
+    def check(self, reads: Mapping[StateKey, int]) -> None:
+        """Raise Conflict unless each value still has the version it was read with."""
+        for key, version in reads.items():
+            if self._read(key)[1] != version:
+                raise changed(key)
+
+    def write(self, writes: Mapping[StateKey, Write]) -> list[Change]:
+        """Make all the changes and return what they changed; makes none of them where one raises."""
+        written: dict[StateKey, _Stored] = {}
+        changes: list[Change] = []
+        history: list[tuple[Any, ...]] = []
         for key, write in writes.items():
-            change = self._apply(connection, key, write, now)
-            if change and change.before != change.after:
-                changes.append(change)
-                rows.append((self.version, *key, *_kept(change), now))
-        connection.executemany("INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            own = key.plugin.startswith("@")
+            before = _NOTHING if own and write.kind in ("put", "delete") else self._read(key)
+            if write.kind == "create" and before[0] is not None:
+                continue
+            version = self._values.version = self._values.version + 1
+            written[key] = after = _after(before, write, version)
+            if not own and before[0] != after[0]:
+                changes.append(Change(key, before[0], after[0]))
+                history.append((version, *key, *_kept(before[0], after[0]), self._now))
+        self._known |= written
+        self._written |= written
+        self._history += history
         return changes
 
-    def _apply(self, connection: sqlite3.Connection, key: StateKey, write: Write, now: float) -> Change | None:
-        """Change one value and return what that changed, unless it belongs to a host."""
-        in_history = not key.plugin.startswith("@")
-        looks = in_history or write.kind not in ("put", "delete")
-        row = connection.execute(READ, (*key, now)).fetchone() if looks else None
-        before = row[0] if row else None
-        if write.kind == "create" and before is not None:
-            return None
-        after = None if write.kind == "delete" else applied(None if write.kind == "put" else before, write)
-        self.version = max(self.version + 1, time.time_ns())
-        if after is None:
-            connection.execute("DELETE FROM state WHERE (plugin, key) = (?, ?)", key)
-        elif before is None or write.kind == "put":
-            connection.execute(_PUT, (*key, after, self.version, write.expires))
-        else:
-            connection.execute(_CHANGE, (after, self.version, *key))
-        return Change(key, before, after) if in_history else None
+    def save(self) -> None:
+        """Put what was written into the file, and what that changed into the history."""
+        puts = [(*key, *value) for key, value in self._written.items() if value[0] is not None]
+        gone = [key for key, value in self._written.items() if value[0] is None]
+        _execute(self._connection, _PUT, puts)
+        _execute(self._connection, _DELETE, gone)
+        _execute(self._connection, _CHANGE, self._history)
+
+    def _read(self, key: StateKey) -> _Stored:
+        known = self._known.get(key)
+        if known is None:
+            row = self._connection.execute(_READ, (*key, self._now)).fetchone()
+            known = self._known[key] = row or _NOTHING
+        return known
 
 
-def _kept(change: Change) -> tuple[bytes | None, bytes | None, int | None]:
+def changed(key: StateKey) -> Conflict:
+    """That a value is not what it was."""
+    return Conflict(f"{key.key!r} changed")
+
+
+def _after(before: _Stored, write: Write, version: int) -> _Stored:
+    """What a value becomes by a change."""
+    if write.kind == "delete":
+        return _NOTHING
+    if write.kind == "put":
+        return write.json, version, write.expires
+    return applied(before[0], write), version, write.expires if before[0] is None else before[2]
+
+
+def _execute(connection: sqlite3.Connection, sql: str, rows: list[Any]) -> None:
+    if rows:
+        connection.executemany(sql, rows)
+
+
+def _kept(before: bytes | None, after: bytes | None) -> tuple[bytes | None, bytes | None, int | None]:
     """The columns before, after and size."""
-    if max(len(change.before or b""), len(change.after or b"")) > TOLD_LIMIT:
-        return None, None, len(change.after or b"")
-    return change.before, change.after, None
+    if len(before or b"") > TOLD_LIMIT or len(after or b"") > TOLD_LIMIT:
+        return None, None, len(after or b"")
+    return before, after, None
 
 
 def shown(row: Any) -> dict[str, Any]:
@@ -79,5 +136,7 @@ def shown(row: Any) -> dict[str, Any]:
     return told(Change(StateKey(plugin, key), before, after))
 
 
+_READ = "SELECT value, version, expires FROM state WHERE (plugin, key) = (?, ?) AND (expires IS NULL OR expires > ?)"
 _PUT = "INSERT OR REPLACE INTO state (plugin, key, value, version, expires) VALUES (?, ?, ?, ?, ?)"
-_CHANGE = "UPDATE state SET value = ?, version = ? WHERE (plugin, key) = (?, ?)"
+_DELETE = "DELETE FROM state WHERE (plugin, key) = (?, ?)"
+_CHANGE = "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)"

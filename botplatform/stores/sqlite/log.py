@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 from botplatform import codec
 from botplatform.event import Event
@@ -37,20 +37,17 @@ class Log:
         self._clock = clock
         self._mask = mask
 
-    def record(self, event: Event, verdict: str, reason: str = "") -> Future[int]:
+    def record(self, event: Event, verdict: str, reason: str = "") -> Future[None]:
         """Log an event that no unit of work will log, or that it came once more; does not wait for the disk."""
-        row = self._row(event, verdict, reason)
-        again = f"{_INSERT} ON CONFLICT DO UPDATE SET deliveries = deliveries + 1"
-        return self._writer.submit(lambda connection: connection.execute(again, row).rowcount)
+        return self._writer.execute(_RECORD_OR_COUNT, self.row(event, verdict, reason))
 
     def reject(self, source: str, reason: str) -> None:
         """Log an input of `source` that was no event; does not wait for the disk."""
-        row = (source, None, "", None, self._clock(), "rejected", reason, None)
-        self._writer.submit(lambda connection: connection.execute(_INSERT, row).rowcount)
+        self._writer.execute(_INSERT, (source, None, "", None, self._clock(), "rejected", reason, None))
 
     def record_in(self, connection: sqlite3.Connection, event: Event, verdict: str, reason: str = "") -> None:
         """Log an event as part of a transaction; one that is there already stays as it is."""
-        connection.execute(f"{_INSERT} ON CONFLICT DO NOTHING", self._row(event, verdict, reason))
+        connection.execute(RECORD, self.row(event, verdict, reason))
 
     def add_reason(self, connection: sqlite3.Connection, event: Event, reason: str) -> None:
         """Say more about an event, as part of a transaction."""
@@ -58,14 +55,14 @@ class Log:
         sql = "UPDATE events SET reason = ltrim(reason || '; ' || ?, '; ') WHERE (source, id) = (?, ?)"
         connection.execute(sql, (reason, event.source, event.id))
 
-    def _row(self, event: Event, verdict: str, reason: str) -> tuple[Any, ...]:
+    def row(self, event: Event, verdict: str, reason: str = "") -> tuple[Any, ...]:
+        """What RECORD takes to log an event."""
         now, envelope = self._clock(), self._mask(event)
         return (event.source, event.id, event.type, event.subject, now, verdict, reason, envelope)
 
     def delivered_again(self, event: Event) -> None:
         """Count one more delivery of an event; does not wait for the disk."""
-        sql = "UPDATE events SET deliveries = deliveries + 1 WHERE (source, id) = (?, ?)"
-        self._writer.submit(lambda connection: connection.execute(sql, (event.source, event.id)).rowcount)
+        self._writer.execute(_COUNT, (event.source, event.id))
 
     def events(
         self,
@@ -136,6 +133,10 @@ class Log:
 
 _INSERT = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+RECORD: Final = f"{_INSERT} ON CONFLICT DO NOTHING"
+"""Logs an event; one that is there already stays as it is."""
+_RECORD_OR_COUNT = f"{_INSERT} ON CONFLICT DO UPDATE SET deliveries = deliveries + 1"
+_COUNT = "UPDATE events SET deliveries = deliveries + 1 WHERE (source, id) = (?, ?)"
 _COLUMNS = ("number", "source", "id", "type", "subject", "received", "verdict", "reason", "deliveries", "replay_of")
 _SELECT = """SELECT seq, source, id, type, subject, received, verdict, reason, deliveries,
     CAST(envelope AS TEXT) ->> 'replayof' FROM events"""

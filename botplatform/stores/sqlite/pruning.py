@@ -13,7 +13,7 @@ from botplatform.stores.sqlite.writer import Writer
 Query = Callable[[str, tuple[Any, ...]], list[Any]]
 
 # Rows forgotten in one transaction: a few milliseconds, for which others wait.
-BATCH: Final = 1000
+BATCH: Final = 250
 # AWS Lambda, "Asynchronous invocation": an event is kept for up to 6 hours; others' senders try again for up to a day.
 MARKERS_LIVE: Final = 25 * 3600.0
 
@@ -37,7 +37,7 @@ class Pruning:
         with_them = max(before, min(beyond[0][1], self._now - MARKERS_LIVE)) if beyond else before
         self._forget("state", "plugin, key", "expires < ?", self._now)
         self._forget("effects", "number", "changed < ? AND status = 'performed'", with_them)
-        self._forget("outcomes", "source, id, handler", f"finished < ? AND NOT EXISTS ({_EFFECTS})", with_them)
+        self._forget_markers(with_them)
         self._forget_changes(with_them)
         forgotten = self._forget("events", "seq", "seq <= ?", beyond[0][0]) if beyond else 0
         return forgotten + self._forget("events", "seq", "received < ?", before)
@@ -49,6 +49,13 @@ class Pruning:
         while rows := self._query(f"SELECT {key} FROM {table} WHERE {condition} LIMIT {BATCH}", (limit,)):
             forgotten += self._writer.apply(partial(_delete, delete, [(*row, limit) for row in rows]))
         return forgotten
+
+    def _forget_markers(self, before: float) -> None:
+        """Forget the markers from before a time, but for those with effects left, in one walk through all there are."""
+        last: tuple[str, ...] = ("", "", "")
+        while rows := self._query(_MARKERS, (*last, before)):
+            self._writer.apply(partial(_delete, _UNMARK, rows))
+            last = rows[-1]
 
     def _forget_changes(self, before: float) -> None:
         """Forget the oldest changes but for the last of them, which says how far back the rest goes."""
@@ -62,6 +69,10 @@ class Pruning:
 
 _EFFECTS = """SELECT 1 FROM effects
     WHERE (effects.source, effects.id, effects.handler) = (outcomes.source, outcomes.id, outcomes.handler)"""
+_MARKERS = f"""SELECT source, id, handler FROM outcomes
+    WHERE (source, id, handler) > (?, ?, ?) AND finished < ? AND NOT EXISTS ({_EFFECTS})
+    ORDER BY source, id, handler LIMIT {BATCH}"""
+_UNMARK = f"DELETE FROM outcomes WHERE (source, id, handler) = (?, ?, ?) AND NOT EXISTS ({_EFFECTS})"
 
 
 def _delete(sql: str, rows: list[tuple[Any, ...]], connection: sqlite3.Connection) -> int:

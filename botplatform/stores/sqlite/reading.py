@@ -86,6 +86,10 @@ def reading(path: Path, clock: Callable[[], float] = time.time) -> Iterator[Read
 
 
 OUTCOME = "SELECT reply, attempts, took, suppressed FROM outcomes WHERE (source, id, handler) = (?, ?, ?)"
+# The order is SQLite's as written: it would rather go through all outcomes than look so many up.
+OUTCOMES = """SELECT o.source, o.id, o.handler, reply, attempts, took, suppressed
+    FROM json_each(?) AS work CROSS JOIN outcomes AS o
+    ON (o.source, o.id, o.handler) = (work.value ->> 0, work.value ->> 1, work.value ->> 2)"""
 PENDING = """SELECT number, source, id, handler, position, name, arguments, ordering, attempts
     FROM effects WHERE status = 'pending'"""
 _SCAN = """SELECT key, value, version FROM state WHERE plugin = ? AND key >= ? AND key < ?
@@ -95,13 +99,14 @@ _SCAN = """SELECT key, value, version FROM state WHERE plugin = ? AND key >= ? A
 def to_outcome(row: Any) -> Outcome:
     """An outcome that was there before, from a row of OUTCOME."""
     reply, attempts, took, suppressed = row
-    return Outcome(
-        reply=codec.decode(reply) if reply is not None else None,
-        attempts=attempts,
-        took=took,
-        suppressed=tuple(codec.decode(suppressed)) if suppressed else (),
-        duplicate=True,
-    )
+    decoded = None if reply is None else codec.decode(reply)
+    return Outcome(decoded, attempts, took, tuple(codec.decode(suppressed)) if suppressed else (), duplicate=True)
+
+
+def to_row(outcome: Outcome) -> tuple[bytes | None, int, float, bytes | None]:
+    """What OUTCOME gives for an outcome."""
+    reply = codec.encode(outcome.reply) if outcome.reply is not None else None
+    return reply, outcome.attempts, outcome.took, codec.encode(outcome.suppressed) if outcome.suppressed else None
 
 
 def to_pending(row: Any) -> PendingEffect:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from botplatform import codec
 from botplatform.errors import StateUnavailable
 from botplatform.event import Event
-from botplatform.source import EffectRequest
-from botplatform.store import Abandoned, Commit, Committed, Outcome, PendingEffect, StateKey, Work, Write
+from botplatform.store import Commit, Committed, Outcome, PendingEffect, StateKey, Work, Write
 from botplatform.stores.sqlite.changes import Values
+from botplatform.stores.sqlite.commits import Commits
 from botplatform.stores.sqlite.copying import copy
+from botplatform.stores.sqlite.group import Parts
 from botplatform.stores.sqlite.inbox import Inbox
 from botplatform.stores.sqlite.log import Log
 from botplatform.stores.sqlite.pruning import Pruning
 from botplatform.stores.sqlite.readers import Readers
-from botplatform.stores.sqlite.reading import OUTCOME, PENDING, Reading, to_outcome, to_pending
+from botplatform.stores.sqlite.reading import OUTCOME, OUTCOMES, Reading, to_outcome, to_row
+from botplatform.stores.sqlite.recent import Recent
 from botplatform.stores.sqlite.schema import migrate
 from botplatform.stores.sqlite.writer import Writer, unavailable
 
@@ -47,17 +50,57 @@ class SqliteStore(Reading):
             with closing(self._connect()) as connection:
                 migrate(connection, path, clock())
                 (version,) = connection.execute("SELECT max(number) FROM changes").fetchone()
+                (effects,) = connection.execute("SELECT coalesce(max(number), 0) FROM effects").fetchone()
         except sqlite3.Error as error:
             raise unavailable(error) from error
         except OSError as error:
             raise StateUnavailable(f"the state folder {path.parent} cannot be used: {error.strerror}") from error
         self._writer = Writer(self._connect)
+        self._recent = Recent()
         self._values = Values(clock, version)
         log = Log(self._writer, self._query, clock, mask)
+        self._commits = Commits(Parts(self._values, log, clock, count(effects + 1)))
         super().__init__(self._query, clock, log, Inbox(self._writer, self._query, clock, log, self._values.write))
 
+    def outcome(self, work: Work) -> Outcome | None:
+        """The outcome of work that is done, else None; from memory where that was lately."""
+        row = self._recent.get(work)
+        if row is None:
+            forgotten = self._recent.times_forgotten
+            row = next(iter(self._query(OUTCOME, work)), None)
+            if row is not None and forgotten == self._recent.times_forgotten:
+                self._recent.add({work: row})
+        return to_outcome(row) if row else None
+
+    def outcomes(self, works: Sequence[Work]) -> dict[Work, Outcome]:
+        """The outcomes of what is done of some work, as `outcome` gives them, for much less than asking for each."""
+        rows = {work: row for work in works if (row := self._recent.get(work))}
+        unknown = [work for work in works if work not in rows]
+        if unknown:
+            found = self._query(OUTCOMES, (codec.encode(unknown).decode(),))
+            rows |= {Work(*row[:3]): row[3:] for row in found}
+        return {work: to_outcome(row) for work, row in rows.items()}
+
     def commit(self, commit: Commit) -> Committed:
-        return self._writer.apply(lambda connection: self._commit(connection, commit))
+        result: Committed | Exception = self._writer.perform(self._commits.apply, [commit])[0]
+        self._remember([commit], [result])
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def submit(self, commits: Sequence[Commit], told: Callable[[Sequence[Committed | Exception]], None]) -> None:
+        """Like `commit` for several, in their order and in one transaction, without waiting for others' commits.
+
+        `told` is called once, when they are on disk or failed, with what `commit` would have returned or raised for
+        each. It runs on the writer's thread, or on this one where nothing else is going on, so it has to be quick.
+        """
+
+        def tell(results: Sequence[Committed | Exception] | StateUnavailable) -> None:
+            each = [results] * len(commits) if isinstance(results, StateUnavailable) else results
+            self._remember(commits, each)
+            told(each)
+
+        self._writer.begin(self._commits.apply, commits, tell, len(commits))
 
     def performed(self, effect: PendingEffect, result: Mapping[str, Any]) -> None:
         self._settle(effect, "performed", codec.encode(result))
@@ -77,7 +120,10 @@ class SqliteStore(Reading):
         Of younger events the oldest beyond `limit` are forgotten; their markers stay for 25 hours. A marker stays as
         long as any of its effects: without it, the event would be handled again.
         """
-        return Pruning(self._writer, self._query, self._clock()).prune(age, limit)
+        try:
+            return Pruning(self._writer, self._query, self._clock()).prune(age, limit)
+        finally:
+            self._recent.forget()
 
     def backup(self, path: Path) -> None:
         """Copy all there is into a new file, while everything goes on; raises StateUnavailable when it cannot be."""
@@ -110,59 +156,16 @@ class SqliteStore(Reading):
             self._writer.notice(error)
             raise unavailable(error) from error
 
-    def _commit(self, connection: sqlite3.Connection, commit: Commit) -> Committed:
-        work, run = commit.work, commit.run
-        row = connection.execute(OUTCOME, work).fetchone()
-        version, changes = self._values.version, []
-        if row is None:
-            if run and run.abandoned:
-                raise Abandoned(f"{work.handler} was given up before it committed")
-            self._values.check(connection, commit.reads)
-            changes = self._values.write(connection, commit.writes)
-            effects = [*commit.effects]
-            if run and run.answered and commit.follow_up:
-                effects.append(commit.follow_up)
-            self._request(connection, work, effects)
-            self._mark(connection, work, commit.outcome, version)
-        elif run and run.answered and commit.follow_up and commit.outcome.duplicate:
-            self._follow_up(connection, work, commit.follow_up)
-        self.log.record_in(connection, commit.event, "accepted")
-        # Not only what this run took from there: a dead letter whose event is delivered once more may succeed.
-        connection.execute("DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", work)
-        left = connection.execute(f"{PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
-        return Committed(to_outcome(row) if row else commit.outcome, [to_pending(effect) for effect in left], changes)
-
-    def _request(
-        self, connection: sqlite3.Connection, work: Work, effects: list[EffectRequest], first: int = 0
-    ) -> None:
-        now = self._clock()
-        connection.executemany(
-            _REQUEST,
-            [
-                (*work, position, effect.name, codec.encode(effect.arguments), effect.order, now)
-                for position, effect in enumerate(effects, first)
-            ],
-        )
-
-    def _follow_up(self, connection: sqlite3.Connection, work: Work, follow_up: EffectRequest) -> None:
-        """Ask for the reply of a run whose sender was not told it, unless that was done before."""
-        asked = connection.execute(_REQUESTED, work).fetchall()
-        if (follow_up.name, codec.encode(follow_up.arguments)) not in asked:
-            self._request(connection, work, [follow_up], len(asked))
-
-    def _mark(self, connection: sqlite3.Connection, work: Work, outcome: Outcome, version: int) -> None:
-        reply = codec.encode(outcome.reply) if outcome.reply is not None else None
-        suppressed = codec.encode(outcome.suppressed) if outcome.suppressed else None
-        row = (*work, self._clock(), outcome.took, outcome.attempts, reply, suppressed, version, self._values.version)
-        connection.execute("INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    def _remember(self, commits: Sequence[Commit], results: Sequence[Committed | Exception]) -> None:
+        """Keep in memory what was done just now."""
+        pairs = zip(commits, results, strict=True)
+        done = {commit.work: result.outcome for commit, result in pairs if isinstance(result, Committed)}
+        self._recent.add({work: to_row(outcome) for work, outcome in done.items() if not outcome.duplicate})
 
     def _settle(self, effect: PendingEffect, status: str, result: bytes) -> None:
         row = (status, self._clock(), result, effect.number)
         self._writer.apply(lambda connection: connection.execute(_SETTLE, row).rowcount)
 
 
-_REQUEST = """INSERT INTO effects (source, id, handler, position, name, arguments, ordering, status, changed)
-    VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)"""
-_REQUESTED = "SELECT name, arguments FROM effects WHERE (source, id, handler) = (?, ?, ?)"
 _SETTLE = """UPDATE effects SET status = ?, changed = ?, result = ?, attempts = attempts + 1
     WHERE number = ? AND status = 'pending'"""

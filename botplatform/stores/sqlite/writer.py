@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-import queue
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from functools import cache, partial
+from itertools import groupby
+from typing import Any, NamedTuple, TypeVar
 
 from botplatform.errors import StateUnavailable
 
@@ -17,17 +19,33 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Change = Callable[[sqlite3.Connection], T]
+Apply = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
+"""Does several things inside a transaction; returns for each what came of it, or the exception that undid it."""
 
 # More in one transaction gains nothing measurable and makes the first of them wait longer.
 BATCH = 500
+
+
+class _Item(NamedTuple):
+    """Something to do, what to do it with, and who is told what came of it: an exception, where nothing did.
+
+    Neighbours with the same `apply` are done by one call of it. `size` says how much it is, as others are 1.
+    """
+
+    apply: Apply
+    what: Any
+    told: Callable[[Any], object]
+    size: int = 1
 
 
 class Writer:
     """Applies changes in the order they come, grouped: one fsync serves all that queued up during the last."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._queue: queue.SimpleQueue[tuple[Change[Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._connect = connect
+        self._connection = connect()
+        self._queue: deque[_Item] = deque()
+        self._news = threading.Condition()  # of the queue, and of what follows
+        self._busy = False
         self._closed = False
         self.damage = ""
         self._thread = threading.Thread(target=self._loop, name="sqlite-writer", daemon=True)
@@ -38,16 +56,43 @@ class Writer:
 
         What it raises is raised here, and undone. Raises StateUnavailable when it cannot be stored.
         """
-        return self.submit(change).result()
+        result: T = self.perform(one_by_one, change)
+        return result
 
     def submit(self, change: Change[T]) -> Future[T]:
         """Like `apply`, without waiting."""
         future: Future[T] = Future()
-        if self._closed or self.damage:
-            future.set_exception(StateUnavailable(self.damage or "the state is closed"))
-        else:
-            self._queue.put((change, future))
+        self.put(one_by_one, change, partial(_settle, future))
         return future
+
+    def execute(self, sql: str, row: Sequence[Any]) -> Future[None]:
+        """Execute a statement with a row of parameters, without waiting; neighbours of one statement go together."""
+        future: Future[None] = Future()
+        self.put(_with_rows(sql), row, partial(_settle, future))
+        return future
+
+    def perform(self, apply: Apply, what: Any) -> Any:
+        """Have `apply` do `what` and return what came of it, once that is on disk; raises it if it is an exception."""
+        future: Future[Any] = Future()
+        self.begin(apply, what, partial(_settle, future))
+        return future.result()
+
+    def begin(self, apply: Apply, what: Any, told: Callable[[Any], object], size: int = 1) -> None:
+        """As `put`, but on this thread where nothing else is going on: to wake another takes as long as the disk."""
+        if self._begins():
+            with self._going_on():
+                self._commit([_Item(apply, what, told, size)])
+        else:
+            self.put(apply, what, told, size)
+
+    def put(self, apply: Apply, what: Any, told: Callable[[Any], object], size: int = 1) -> None:
+        """Have `apply` do `what`, without waiting; `told` hears what came of it, on the writer's thread."""
+        with self._news:
+            if not (self._closed or self.damage):
+                self._queue.append(_Item(apply, what, told, size))
+                self._news.notify()
+                return
+        told(self._refusal())
 
     def notice(self, error: sqlite3.Error) -> None:
         """Take nothing more once SQLite finds the file damaged: what is written there may be lost, or damage more."""
@@ -57,43 +102,78 @@ class Writer:
 
     def close(self) -> None:
         """Finish what is queued, then stop."""
-        self._closed = True
-        self._queue.put(None)
+        with self._news:
+            self._closed = True
+            self._news.notify()
         self._thread.join()
 
-    def _loop(self) -> None:
-        connection = self._connect()
-        going_on = True
-        while going_on:
-            batch = [self._queue.get()]
-            while len(batch) < BATCH and not self._queue.empty():
-                batch.append(self._queue.get())
-            going_on = None not in batch
-            self._commit(connection, [item for item in batch if item is not None])
-        connection.close()
+    def _refusal(self) -> StateUnavailable:
+        return StateUnavailable(self.damage or "the state is closed")
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[tuple[Change[Any], Future[Any]]]) -> None:
-        """Apply a batch in one transaction; only then do those who wait learn of it."""
-        if self.damage:
-            _fail(batch, StateUnavailable(self.damage))
-            return
-        done: list[Callable[[], None]] = []
+    def _begins(self) -> bool:
+        """Whether the connection is this thread's from now on: nobody has it, and nobody waits for it."""
+        with self._news:
+            free = not (self._busy or self._queue or self._closed)
+            self._busy = self._busy or free
+            return free
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Give the connection back in the end, with no transaction open."""
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for change, future in batch:
-                done.append(_apply(connection, change, future))
-            connection.execute("COMMIT")
+            yield
+        finally:
+            _roll_back(self._connection)
+            with self._news:
+                self._busy = False
+                if self._queue or self._closed:  # to wake a thread for nothing takes longer than what was done
+                    self._news.notify()
+
+    def _loop(self) -> None:
+        while batch := self._next():
+            with self._going_on():
+                self._commit(batch)
+        self._connection.close()
+
+    def _next(self) -> list[_Item]:
+        """What waits, as much of it as goes into one transaction; nothing once there will be no more."""
+        batch: list[_Item] = []
+        with self._news:
+            self._news.wait_for(lambda: not self._busy and (self._queue or self._closed))
+            room = BATCH
+            while self._queue and room > 0:
+                batch.append(self._queue.popleft())
+                room -= batch[-1].size
+            self._busy = bool(batch)
+        return batch
+
+    def _commit(self, batch: Sequence[_Item]) -> None:
+        """Apply a batch in one transaction; only then do those who wait learn of it."""
+        results: Sequence[Any]
+        try:
+            results = [self._refusal()] * len(batch) if self.damage else self._transaction(batch)
         except sqlite3.Error as error:
-            _roll_back(connection)
+            _roll_back(self._connection)
             self.notice(error)
-            _fail(batch, unavailable(error))
-            return
-        for tell in done:
-            tell()
+            results = [unavailable(error)] * len(batch)
+        for item, result in zip(batch, results, strict=True):
+            _tell(item, result)
+
+    def _transaction(self, batch: Sequence[_Item]) -> list[Any]:
+        results: list[Any] = []
+        self._connection.execute("BEGIN IMMEDIATE")
+        for apply, items in groupby(batch, lambda item: item.apply):
+            results += apply(self._connection, [item.what for item in items])
+        self._connection.execute("COMMIT")
+        return results
 
 
 class ReadOnly:
     """Stands where a writer would, for tools that only look."""
+
+    def execute(self, _: str, __: Sequence[Any]) -> Future[None]:
+        """Raises StateUnavailable."""
+        raise StateUnavailable("this state can only be read")
 
     def apply(self, _: Change[T]) -> T:
         """Raises StateUnavailable."""
@@ -104,9 +184,63 @@ class ReadOnly:
         raise StateUnavailable("this state can only be read")
 
 
-def _fail(batch: list[tuple[Change[Any], Future[Any]]], reason: StateUnavailable) -> None:
-    for _, future in batch:
-        future.set_exception(reason)
+def one_by_one(connection: sqlite3.Connection, changes: Sequence[Change[Any]]) -> list[Any]:
+    """Apply changes one after the other: one that fails is undone and leaves the others alone."""
+    return [undone_if_it_fails(connection, change) for change in changes]
+
+
+@cache
+def _with_rows(sql: str) -> Apply:
+    """What executes a statement for many rows: all at once or, where that fails, one by one."""
+
+    def apply(connection: sqlite3.Connection, rows: Sequence[Any]) -> list[Any]:
+        failed = undone_if_it_fails(connection, partial(_executed, sql, rows))
+        if failed:
+            return one_by_one(connection, [partial(_executed, sql, [row]) for row in rows])
+        return [None] * len(rows)
+
+    return apply
+
+
+def _executed(sql: str, rows: Sequence[Any], connection: sqlite3.Connection) -> None:
+    connection.executemany(sql, rows)
+
+
+def undone_if_it_fails(connection: sqlite3.Connection, change: Change[T]) -> T | Exception:
+    """What a change returns, or the exception it raised; raises sqlite3.Error where the transaction cannot go on."""
+    connection.execute("SAVEPOINT change")
+    result = outcome_of(lambda: change(connection))
+    if isinstance(result, Exception):
+        if isinstance(result, sqlite3.Error) and is_damage(result):
+            raise result
+        if not connection.in_transaction:
+            raise sqlite3.OperationalError(str(result)) from result  # SQLite gave up the whole transaction
+        connection.execute("ROLLBACK TO change")
+        ours = isinstance(result, sqlite3.IntegrityError)  # a bug
+        result = unavailable(result) if isinstance(result, sqlite3.Error) and not ours else result
+    connection.execute("RELEASE change")
+    return result
+
+
+def outcome_of(act: Callable[[], T]) -> T | Exception:
+    """What `act` returns, or the exception it raises."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001 - handed on to whoever waits for it
+        return error
+
+
+def _tell(item: _Item, result: Any) -> None:
+    failed = outcome_of(lambda: item.told(result))
+    if isinstance(failed, Exception):
+        logger.error("what came of a change could not be told", exc_info=failed)
+
+
+def _settle(future: Future[Any], result: Any) -> None:
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
@@ -114,25 +248,6 @@ def _roll_back(connection: sqlite3.Connection) -> None:
     with suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-
-
-def _apply(connection: sqlite3.Connection, change: Change[Any], future: Future[Any]) -> Callable[[], None]:
-    """Apply one change and return how to tell; one that fails is undone and leaves the others alone."""
-    connection.execute("SAVEPOINT change")
-    try:
-        result = change(connection)
-    except Exception as error:
-        if isinstance(error, sqlite3.Error) and is_damage(error):
-            raise
-        if not connection.in_transaction:
-            raise sqlite3.OperationalError(str(error)) from error  # SQLite gave up the whole transaction
-        connection.execute("ROLLBACK TO change")
-        connection.execute("RELEASE change")
-        ours = isinstance(error, sqlite3.IntegrityError)  # a bug
-        reason = unavailable(error) if isinstance(error, sqlite3.Error) and not ours else error
-        return lambda: future.set_exception(reason)
-    connection.execute("RELEASE change")
-    return lambda: future.set_result(result)
 
 
 def is_damage(error: sqlite3.Error) -> bool:

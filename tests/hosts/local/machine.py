@@ -10,10 +10,10 @@ from typing import Any
 from botplatform import Event
 from botplatform.effect import Effect
 from botplatform.engine import Engine
+from botplatform.hosts.local.delivery import Delivery
 from botplatform.hosts.local.dispatch import Dispatcher
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
-from botplatform.hosts.local.task import Delivery
 from botplatform.plugins import Plugins
 from botplatform.router import Handler, Router
 from botplatform.settings import Settings

@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 
 from botplatform import Context, Event, Rejected, Retry, codec, slack
+from botplatform.errors import Overloaded
+from botplatform.hosts.intake import Arrival
 from botplatform.hosts.local.dispatch import RETRIES
 from botplatform.hosts.local.task import CRASH_LIMIT, STUCK_LIMIT
 from botplatform.router import Handler
+from botplatform.settings import Settings
 from botplatform.store import StateKey, Work, Write
 from botplatform.stores.sqlite.inbox import Waiting
 from tests.disks import SmallDisk, mounted
@@ -621,6 +624,37 @@ def test_an_event_whose_handler_exits_the_process_is_given_up_at_the_fourth_star
     assert sorted(state(machine)["done"]) == ["after", "before 0", "before 1", "before 2"]
 
 
+IN_A_GROUP = """
+import os, sys, threading, time
+from pathlib import Path
+from tests.handlers import handler_of, happened
+from tests.hosts.local.machine import Machine
+from botplatform.hosts.intake import Arrival
+
+def handle(event, ctx):
+    if event.data == "die":
+        os._exit(7)
+    ctx.state.append("done", event.id)
+
+machine = Machine(Path(sys.argv[1]), handler_of(handle))
+machine.handle(*(happened(f"before {n}") for n in range(20)))
+machine.dispatcher.submit_all([Arrival(happened(str(n), data="die" if n == 50 else "")) for n in range(100)])
+threading.Event().wait(20)
+"""
+
+
+def test_of_the_events_in_a_group_only_that_whose_handler_exits_the_process_is_remembered(
+    start: Start, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", IN_A_GROUP, str(tmp_path)]
+    assert subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 7
+
+    machine = start()
+    crashes = {n: machine.recorder.crashes(Work(SOURCE, str(n), "demo.handle")) for n in range(100)}
+    assert {n: number for n, number in crashes.items() if number} == {50: 1}
+
+
 # Full disks.
 
 
@@ -645,6 +679,84 @@ def test_on_a_full_disk_nothing_is_acknowledged_and_all_is_handled_when_there_is
         assert state(machine) == {"done": ["before", "0", "1", "2", "3", "4"]}
         assert dead_letters(machine) == []
         machine.stop()
+
+
+# Many at once.
+
+
+def test_events_handed_over_together_are_handled_as_if_they_came_one_by_one(start: Start) -> None:
+    def handle(event: Event, ctx: Context) -> None:
+        if event.data == "bad":
+            raise Rejected("hopeless")
+        ctx.state.append(f"of {event.subject}", event.id)
+
+    machine = start(handler_of(handle), counting)
+    events = [happened(str(n), subject=str(n % 3), data="bad" if n % 10 == 7 else "") for n in range(600)]
+    settled: list[int] = []
+    for first in range(0, 600, 50):
+        taken = machine.dispatcher.submit_all(
+            [Arrival(event, lambda: settled.append(1)) for event in events[first : first + 50]]
+        )
+        assert taken == 50
+
+    eventually(lambda: len(settled) == 600)
+    good = {
+        f"of {key}": [event.id for event in events if event.subject == str(key) and not event.data] for key in range(3)
+    }
+    assert state(machine) == {"count": 600, **good}
+    assert len(dead_letters(machine)) == 60
+
+
+def test_of_events_handed_over_together_only_as_many_are_taken_as_there_is_room_for(start: Start, gate: Gate) -> None:
+    def wait() -> None:
+        gate.wait()
+
+    machine = start(handler_of(wait), settings=Settings(in_flight=5))
+    arrivals = [Arrival(happened(str(n))) for n in range(8)]
+    assert machine.dispatcher.submit_all(arrivals[:3]) == 3
+    assert machine.dispatcher.submit_all(arrivals[3:]) == 2
+    with pytest.raises(Overloaded):
+        machine.dispatcher.submit_all(arrivals[5:])
+
+    gate.open()
+    eventually(lambda: not machine.dispatcher.busy())
+    assert machine.dispatcher.submit_all(arrivals[5:]) == 3
+
+
+def test_events_that_come_again_together_run_nothing_and_hold_up_no_new_one(start: Start) -> None:
+    ran: list[str] = []
+
+    def handle(event: Event, ctx: Context) -> str:
+        ran.append(event.id)
+        ctx.state["last"] = f"{event.id} after {ctx.state.get('last', '')[:3]}"
+        return event.id
+
+    machine = start(handler_of(handle))
+    events = [happened(f"{n:03}", subject="a") for n in range(40)]
+    machine.handle(*events[:20])
+    ran.clear()
+    again = machine.handle(*events)
+
+    assert {*ran} == {event.id for event in events[20:]}
+    assert [delivery.results[0].again for delivery in again] == [True] * 20 + [False] * 20
+    assert [delivery.reply for delivery in again] == [event.id for event in events]
+    assert machine.dispatcher.counts["delivered again"] == 20
+
+
+def test_whoever_hands_an_event_over_does_not_wait_for_the_disk_though_its_key_waits(start: Start) -> None:
+    def handle() -> None:
+        raise Retry("not yet", after=3600)
+
+    machine = start(handler_of(handle))
+    machine.handle(happened("first", subject="a"))
+    kept, keep = threading.Event(), machine.dispatcher.keep
+    machine.dispatcher.keep = lambda *_, **__: kept.wait(PATIENCE) and keep(*_, **__)  # type: ignore[method-assign]
+    behind = machine.dispatcher.submit(happened("behind", subject="a"))
+    assert not behind.durable
+
+    kept.set()
+    assert behind.settled.wait(PATIENCE)
+    assert waiting(machine) == ["first", "behind"]
 
 
 # What a host remembers of a delivery.

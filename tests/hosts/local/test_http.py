@@ -6,6 +6,7 @@ import gzip
 import json
 import resource
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,16 +19,18 @@ import pytest
 from botplatform.errors import BotplatformError, StateUnavailable
 from botplatform.hosts.local import simulate
 from botplatform.hosts.local.development import alexa_authority, slack_secret
-from botplatform.hosts.local.doors import Seats
+from botplatform.hosts.local.http.access import Access
+from botplatform.hosts.local.http.endpoints import Endpoints
+from botplatform.hosts.local.http.messages import Response
+from botplatform.hosts.local.http.server import HttpServer
 from botplatform.hosts.local.platform import Platform
-from botplatform.hosts.local.task import Delivery
-from botplatform.plugins import Plugins
 from botplatform.sources.slack import signature
 from botplatform.stores.sqlite.inbox import Waiting
 from tests.handlers import happened
 from tests.hosts.local.fake_slack import FakeSlack
 from tests.hosts.local.process import Process
 from tests.hosts.local.running import configured, from_alexa, from_slack, log, request, running, state, written
+from tests.hosts.local.wire import Wire
 from tests.mosquitto import eventually
 
 COUNTER = '''"""Counts what it hears, from everywhere."""
@@ -249,6 +252,26 @@ def test_a_chunked_body_is_read_like_any_other(platform: Platform) -> None:
 def test_what_is_not_served_is_refused_in_json(platform: Platform, method: str, path: str, status: int) -> None:
     answer = request(platform.url + path, method=method)
     assert (answer.status, bool(answer.error)) == (status, True)
+
+
+def test_a_header_of_another_spelling_is_not_the_token(platform: Platform) -> None:
+    """WSGI has one name for X-Console-Token and X_Console_Token; a proxy may let the second one through unseen."""
+    headers = {"content-type": "application/json", "X_Console_Token": platform.token}
+    assert request(f"{platform.url}/console/api/replay", b"{}", headers).status == 403
+
+
+def test_a_bug_in_a_page_is_logged_and_shows_nothing_of_itself(
+    platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages: dict[str, Response] = {}
+    server = HttpServer(Endpoints(platform.doors, Access((), ""), lambda request: pages[request.path]), "127.0.0.1", 0)
+    try:
+        answer = request(f"{server.url}/missing?s3cret")
+    finally:
+        server.stop()
+    assert (answer.status, answer.error) == (500, "the platform failed; its log says why")
+    assert "a request to /missing failed" in caplog.messages
+    assert "KeyError: '/missing'" in caplog.text
 
 
 # Slack.
@@ -482,16 +505,31 @@ def test_a_hundred_slow_commands_at_once_are_all_acknowledged_and_their_replies_
     assert state(patient, "patient") == {"count": 100}
 
 
-def test_whoever_waits_longest_leaves_the_seat_to_whoever_comes_when_all_are_taken() -> None:
-    source = Plugins().sources["slack"]
-    first, second, third, fourth = (Delivery(happened(str(number)), source) for number in range(4))
-    seats = Seats(2)
-    with seats.waiting(first):
-        with seats.waiting(second), seats.waiting(third):
-            assert [delivery.settled.is_set() for delivery in (first, second, third)] == [True, False, False]
-        with seats.waiting(fourth):
-            assert not any(delivery.settled.is_set() for delivery in (second, third, fourth))
-    assert not first.durable
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """A thousand clients and their server in one process have more files open than some systems allow by themselves."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 4096), before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_thousand_slow_commands_at_once_hold_no_thread_and_nobody_else_up(
+    tmp_path: Path, patient: Platform, fake_slack: FakeSlack
+) -> None:
+    threads = threading.active_count()
+    with ExitStack() as hanging_up:
+        people = [hanging_up.enter_context(Wire(patient.url)) for _ in range(999)]
+        for number, person in enumerate(people):
+            body = fake_slack.command("/wait").replace(b"1.2.3", b"%d" % number).replace(b"U1", b"U%d" % number)
+            person.post("/slack", body, signed_for_slack(patient, body))
+        eventually(lambda: patient.dispatcher.counts["events"] == len(people))
+        assert threading.active_count() == threads
+        assert request(f"{patient.url}/health", method="GET").status == 200
+        assert {person.answer().json["text"] for person in people} == {"Still working on it …"}
+    (tmp_path / "open").touch()
+    eventually(lambda: state(patient, "patient") == {"count": len(people)})
 
 
 # Where there is no room.

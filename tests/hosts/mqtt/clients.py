@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 from botplatform.errors import Retry
 from botplatform.hosts.mqtt.client import Connection, MqttClient
+from botplatform.hosts.mqtt.held import Arrived
 from botplatform.sources.mqtt.message import Message
 from tests.mosquitto import Mosquitto, eventually
 
@@ -26,16 +27,30 @@ class Connect(Protocol):
     ) -> MqttClient: ...
 
 
+def acknowledged(receive: Callable[[Sequence[Arrived]], int]) -> Callable[[Sequence[Arrived]], int]:
+    """Hand messages to `receive`, and acknowledge those it has taken."""
+
+    def receive_and_acknowledge(arrived: Sequence[Arrived]) -> int:
+        taken = receive(arrived)
+        for _, acknowledge in arrived[:taken]:
+            acknowledge()
+        return taken
+
+    return receive_and_acknowledge
+
+
 class Received:
     """What a client received, in order, each with its acknowledgement."""
 
     def __init__(self) -> None:
-        self._arrived: SimpleQueue[tuple[Message, Callable[[], None]]] = SimpleQueue()
+        self._arrived: SimpleQueue[Arrived] = SimpleQueue()
 
-    def __call__(self, message: Message, acknowledge: Callable[[], None]) -> None:
-        self._arrived.put((message, acknowledge))
+    def __call__(self, arrived: Sequence[Arrived]) -> int:
+        for one in arrived:
+            self._arrived.put(one)
+        return len(arrived)
 
-    def next(self) -> tuple[Message, Callable[[], None]]:
+    def next(self) -> Arrived:
         """The next message; waits for it."""
         return self._arrived.get(timeout=20)
 

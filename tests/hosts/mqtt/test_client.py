@@ -7,7 +7,8 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
@@ -17,21 +18,23 @@ import pytest
 
 from botplatform.errors import NotAttempted, Rejected, Retry, StateUnavailable
 from botplatform.hosts.mqtt.client import Connection, MqttClient, backoff
-from botplatform.sources.mqtt.deliveries import Deliveries
+from botplatform.hosts.mqtt.held import Arrived
+from botplatform.sources.mqtt.deliveries import Deliveries, Delivery, Standing
 from botplatform.sources.mqtt.message import Message
-from tests.hosts.mqtt.clients import Connect, MakeBroker, Received, subscribed
+from tests.hosts.mqtt.clients import Connect, MakeBroker, Received, acknowledged, subscribed
 from tests.mosquitto import HOST, Certificates, Mosquitto, eventually, issue_certificates, password_file
 
 VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
 
 
-def ignore(_message: Message, _acknowledge: Callable[[], None]) -> None:
+def ignore(arrived: Sequence[Arrived]) -> int:
     """For clients that only publish."""
+    return len(arrived)
 
 
-def deliveries(remembered: dict[int, tuple[str, str]] | None = None) -> Deliveries:
+def deliveries(kept: Iterable[Delivery] = ()) -> Deliveries:
     numbers = count(1)
-    return Deliveries(remembered or {}, lambda: f"id-{next(numbers)}")
+    return Deliveries(kept, Standing(), lambda: f"id-{next(numbers)}")
 
 
 @pytest.fixture
@@ -49,18 +52,17 @@ def test_what_was_not_acknowledged_comes_again_to_the_next_process(
     first = connect(connection, received, {"door": 1})
     mosquitto.publish("door", "open", "shut", "open")
     (done, acknowledge), (shut, _), (opened, _) = [received.next() for _ in range(3)]
-    ids = [known.identify(message) for message in (done, shut, opened)]
+    kept = [known.identify(message) for message in (done, shut, opened)]
     acknowledge()
-    records = [known.record(message) for message in (shut, opened)]
     first.stop()
 
     connect(connection, received)
     again = received.messages(2)
-    remembered = deliveries({record.packet_id: (record.digest, record.event_id) for record in records if record})
+    remembered = deliveries(kept)
 
     assert [(message.payload, message.duplicate) for message in again] == [(b"shut", True), (b"open", True)]
     assert [message.packet_id for message in again] == [shut.packet_id, opened.packet_id]
-    assert [remembered.identify(message) for message in again] == ids[1:]
+    assert [remembered.identify(message) for message in again] == kept[1:]
 
 
 @VERSIONS
@@ -103,14 +105,13 @@ def test_a_message_that_could_not_be_received_comes_again_in_its_place(
     received = Received()
     failures = iter([error])
 
-    def receive(message: Message, acknowledge: Callable[[], None]) -> None:
-        if message.payload == b"two":
+    def receive(arrived: Sequence[Arrived]) -> int:
+        if any(message.payload == b"two" for message, _ in arrived):
             for failure in failures:
                 raise failure
-        received(message, acknowledge)
-        acknowledge()
+        return received(arrived)
 
-    connect(Connection(mosquitto.url, client_id="c"), receive, {"t": 1})
+    connect(Connection(mosquitto.url, client_id="c"), acknowledged(receive), {"t": 1})
     mosquitto.publish("t", "one", "two", "three")
 
     assert [message.payload for message in received.messages(3)] == [b"one", b"two", b"three"]
@@ -136,6 +137,47 @@ def test_confirmed_acknowledgements_are_told_and_the_others_are_not(
     eventually(lambda: len(confirmed) == 2)
 
     assert confirmed == [message.packet_id for message, _ in arrived[:2]]
+
+
+def test_what_was_acknowledged_before_stopping_does_not_come_again(mosquitto: Mosquitto, connect: Connect) -> None:
+    connection, received = Connection(mosquitto.url, client_id="c"), Received()
+    client = connect(connection, received, {"t": 1})
+    mosquitto.publish("t", *map(str, range(100)))
+    assert len(received.payloads(100)) == 100
+    client.stop()
+    client = connect(connection, received, {"t": 1})
+    client.publish("t", b"last")
+
+    assert received.payloads(1) == [b"last"]
+
+
+def test_an_acknowledgement_does_not_wait_until_the_network_thread_looks_for_it(
+    mosquitto: Mosquitto, connect: Connect
+) -> None:
+    received = Received()
+    client = connect(Connection(mosquitto.url, client_id="c"), received, {"t": 1}, receive_maximum=1)
+    client._turn = partial(client._paho.loop, 3600)  # type: ignore[method-assign]
+    mosquitto.publish("t", "one", "two", "three")
+
+    assert received.payloads(3) == [b"one", b"two", b"three"]
+
+
+def test_acknowledgements_from_any_thread_leave_at_once_and_in_order(
+    mosquitto: Mosquitto, connect: Connect, tmp_path: Path
+) -> None:
+    received = Received()
+    connect(Connection(mosquitto.url, client_id="c"), received, {"t": 1}, receive_maximum=50)
+    mosquitto.publish("t", *map(str, range(200)))
+    for _ in range(4):
+        threads = [Thread(target=acknowledge) for _, acknowledge in reversed([received.next() for _ in range(50)])]
+        for thread in threads:
+            thread.start()
+
+    def seen() -> list[str]:
+        return re.findall(r"Received PUBACK from c \(Mid: (\d+)", (tmp_path / "mosquitto.log").read_text())
+
+    eventually(lambda: len(seen()) == 200)
+    assert [int(packet_id) for packet_id in seen()] == [*range(1, 201)]
 
 
 def test_many_messages_are_in_flight_at_once(mosquitto: Mosquitto, connect: Connect) -> None:
@@ -338,7 +380,7 @@ def events(received: Received, known: Deliveries) -> Iterator[tuple[str, bytes]]
     seen = set()
     while True:
         message, acknowledge = received.next()
-        id = known.identify(message)
+        id = known.identify(message).event_id
         acknowledge()
         if id not in seen:
             seen.add(id)

@@ -14,9 +14,17 @@ import pytest
 from botplatform.hosts.mqtt.client import Connection, MqttClient
 from botplatform.hosts.mqtt.exchanges import FIRST_ID
 from botplatform.hosts.mqtt.paho_client import Paho
-from botplatform.sources.mqtt.message import Message
 from botplatform.stores.sqlite import SqliteStore
-from tests.hosts.mqtt.clients import Connect, MakeBroker, Received, break_after, break_instead_of, refusal, subscribed
+from tests.hosts.mqtt.clients import (
+    Connect,
+    MakeBroker,
+    Received,
+    acknowledged,
+    break_after,
+    break_instead_of,
+    refusal,
+    subscribed,
+)
 from tests.mosquitto import Mosquitto, eventually
 
 VERSIONS = pytest.mark.parametrize("version", ["5", "3.1.1"])
@@ -33,12 +41,7 @@ def heard() -> Received:
 @pytest.fixture
 def listener(mosquitto: Mosquitto, heard: Received, connect: Connect) -> MqttClient:
     """Somebody else, who hears what is published to topic t."""
-
-    def receive(message: Message, acknowledge: Callable[[], None]) -> None:
-        heard(message, acknowledge)
-        acknowledge()
-
-    return connect(Connection(mosquitto.url, client_id="hears"), receive, {"t": 1})
+    return connect(Connection(mosquitto.url, client_id="hears"), acknowledged(heard), {"t": 1})
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def teller(connect: Connect, store: SqliteStore) -> Teller:
 
     def make(mosquitto: Mosquitto, **options: Any) -> MqttClient:
         connection = replace(Connection(mosquitto.url, client_id="tells"), **options)
-        client = connect(connection, lambda _message, _acknowledge: None, notes=store)
+        client = connect(connection, len, notes=store)
         eventually(lambda: client.connected)
         return client
 

@@ -13,18 +13,29 @@ def receive(acknowledgements: Acknowledgements, *packet_ids: int) -> list[Receip
 
 
 def done(acknowledgements: Acknowledgements, receipt: Receipt) -> list[int]:
-    return [message.packet_id for message in acknowledgements.done(receipt)]
+    receipt()
+    return [message.packet_id for message in acknowledgements.due()]
 
 
 def test_acknowledgements_leave_in_the_order_of_the_messages() -> None:
-    window = Acknowledgements()
+    window = Acknowledgements(lambda: None)
     first, second, third = receive(window, 1, 2, 3)
 
     assert [done(window, second), done(window, first), done(window, third)] == [[], [1, 2], [3]]
 
 
+def test_whoever_acknowledges_is_heard_of() -> None:
+    told = list[str]()
+    window = Acknowledgements(lambda: told.append("one is done"))
+    for receipt in receive(window, 1, 2):
+        receipt()
+
+    assert told == ["one is done"] * 2
+    assert [message.packet_id for message in window.due()] == [1, 2]
+
+
 def test_a_second_acknowledgement_says_nothing_of_the_next_message_with_the_same_packet_id() -> None:
-    window = Acknowledgements()
+    window = Acknowledgements(lambda: None)
     [receipt] = receive(window, 1)
     done(window, receipt)
     receive(window, 1)
@@ -33,7 +44,7 @@ def test_a_second_acknowledgement_says_nothing_of_the_next_message_with_the_same
 
 
 def test_an_answer_confirms_what_left_before_the_question() -> None:
-    window = Acknowledgements()
+    window = Acknowledgements(lambda: None)
     before, after = receive(window, 1, 2)
     done(window, before)
     window.asked()
@@ -44,7 +55,7 @@ def test_an_answer_confirms_what_left_before_the_question() -> None:
 
 
 def test_questions_are_answered_in_their_order() -> None:
-    window = Acknowledgements()
+    window = Acknowledgements(lambda: None)
     first, second = receive(window, 1, 2)
     for receipt in (first, second):
         done(window, receipt)
@@ -54,7 +65,7 @@ def test_questions_are_answered_in_their_order() -> None:
 
 
 def test_a_packet_id_in_use_again_is_not_confirmed_for_the_earlier_message() -> None:
-    window = Acknowledgements()
+    window = Acknowledgements(lambda: None)
     [receipt] = receive(window, 1)
     done(window, receipt)
     window.asked()
@@ -64,7 +75,7 @@ def test_a_packet_id_in_use_again_is_not_confirmed_for_the_earlier_message() -> 
 
 
 def test_it_is_worth_asking_only_when_something_left_and_no_answer_is_awaited() -> None:
-    window = Acknowledgements()
+    window = Acknowledgements(lambda: None)
     first, second = receive(window, 1, 2)
     worth = [window.worth_asking]
     done(window, first)

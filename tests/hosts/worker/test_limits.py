@@ -93,7 +93,7 @@ def test_a_retry_that_a_handler_asked_for_is_no_warning(
     waits = {"handler": "demo.handle", "status": "waiting", "reason": "not yet", **asked}
     with caplog.at_level(logging.INFO):
         Journal(io.StringIO(), every=False).note(
-            {"source": "/tests", "id": "1", "verdict": "accepted", "reason": "", "handlers": [waits]}
+            lambda: {"source": "/tests", "id": "1", "verdict": "accepted", "reason": "", "handlers": [waits]}
         )
 
     assert [record.levelname for record in caplog.records] == levels

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from botplatform.source import EffectRequest
-from botplatform.store import StateKey, Work, Write
+from botplatform.store import Outcome, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore, pruning
 from tests.handlers import SOURCE, happened
 from tests.stores.conftest import Clock
@@ -71,6 +73,37 @@ def test_what_is_older_is_forgotten_however_much_it_is(store: SqliteStore, clock
     assert store.prune(DAY) == many
     assert store.log.count() == 0
     assert not list(store.scan("demo", ""))
+
+
+def test_markers_are_forgotten_however_many_there_are_but_for_those_with_effects_left(
+    store: SqliteStore, clock: Clock
+) -> None:
+    many = 2 * pruning.BATCH + 1
+    store.commit(commit(happened("5"), effects=[TEXT]))
+    for n in range(many):
+        store.submit([commit(happened(f"old {n}"))], lambda _: None)
+    clock.now += 2 * DAY
+    store.commit(commit(happened("young")))
+    store.prune(DAY)
+
+    assert store._query("SELECT id FROM outcomes ORDER BY id", ()) == [("5",), ("young",)]
+
+
+def test_a_marker_that_gets_an_effect_while_it_is_to_be_forgotten_stays(store: SqliteStore, clock: Clock) -> None:
+    unit = commit(happened("old"))
+    store.commit(unit)
+    clock.now += 2 * DAY
+    late = unit._replace(outcome=Outcome(duplicate=True), follow_up=TEXT, run=Run(answered=True))
+
+    def query(sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+        found = store._query(sql, parameters)
+        if found and "FROM outcomes" in sql:
+            store.commit(late)
+        return found
+
+    pruning.Pruning(store._writer, query, clock.now).prune(DAY, limit=10)
+    assert store.commit(unit).outcome.duplicate
+    assert [effect.request for effect in store.pending()] == [TEXT]
 
 
 def test_of_more_events_than_the_limit_the_oldest_are_forgotten(store: SqliteStore) -> None:

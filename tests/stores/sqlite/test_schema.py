@@ -26,6 +26,14 @@ ROWS = """
     INSERT INTO effects VALUES
         (1, '/tests', '1', 'demo.handle', 0, 'text', '{"to":"owner"}', 'owner', 'pending', 1, 1799999001.0, NULL);
 """
+# What version 2 wrote for an event that changed a value.
+ROWS_OF_2 = """
+    INSERT INTO events VALUES (1, '/tests', '1', 'com.example.happened', NULL, 1799999000.0, 'accepted', '', NULL, 1);
+    INSERT INTO outcomes VALUES
+        ('/tests', '1', 'demo.handle', 1799999001.0, 0.25, 1, NULL, NULL, 1, 1799999001000000000);
+    INSERT INTO state VALUES ('demo', 'k', CAST('7' AS BLOB), 1799999001000000000, NULL);
+    INSERT INTO changes VALUES (1799999001000000000, 'demo', 'k', NULL, CAST('7' AS BLOB), NULL, 1799999001.0);
+"""
 
 
 @pytest.fixture
@@ -60,6 +68,21 @@ def test_a_file_of_version_1_goes_on_in_this_one(old: Path, clock: Clock) -> Non
     assert store.as_of(SOURCE, "3").read(KEY).json == b"7"
     with pytest.raises(StateUnavailable, match="before this version was installed"):
         store.as_of(SOURCE, "1")
+    store.close()
+
+
+def test_a_file_of_version_2_goes_on_in_this_one(path: Path, clock: Clock) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(f"BEGIN; {''.join(MIGRATIONS[:2])} PRAGMA user_version = 2; {ROWS_OF_2} COMMIT;")
+    store = SqliteStore(path, clock)
+
+    assert store.outcome(Work(SOURCE, "1", HANDLER)) == Outcome(took=0.25, duplicate=True)
+    assert store.commit(commit(happened("1"))).outcome.duplicate
+    store.commit(setting("2", b"8"))
+    assert store.as_of(SOURCE, "1").read(KEY).json is None
+    assert store.as_of(SOURCE, "2").read(KEY).json == b"7"
+    assert [len(handled["changes"]) for entry in store.log.events() for handled in entry["handlers"]] == [1, 1]
     store.close()
 
 

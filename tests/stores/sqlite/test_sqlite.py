@@ -93,6 +93,27 @@ def test_a_change_that_fails_leaves_the_others_of_its_group_alone(group: Group) 
     assert isinstance(twice.exception(), sqlite3.IntegrityError)
 
 
+def test_rows_for_one_statement_go_together_and_one_that_fails_is_alone_in_that(group: Group) -> None:
+    written = [group.writer.execute("INSERT INTO rows VALUES (?)", (n,)) for n in (1, 2, 1, 3)]
+
+    assert group.go() == [1, 2, 3]
+    assert [type(row.exception()) for row in written] == [type(None), type(None), sqlite3.IntegrityError, type(None)]
+
+
+def test_a_change_that_is_interrupted_is_undone_and_the_next_one_is_not(path: Path) -> None:
+    store = SqliteStore(path)
+
+    def interrupted(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM changes")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store._writer.apply(interrupted)
+    store.commit(commit(happened()))
+    assert store._query("SELECT count(*) FROM changes", ()) == [(1,)]
+    store.close()
+
+
 def test_nobody_is_told_of_success_when_the_transaction_fails(group: Group) -> None:
     lost = group.insert(1)
     group.writer.submit(lambda c: c.execute("ROLLBACK").rowcount)

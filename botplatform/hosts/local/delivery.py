@@ -1,0 +1,82 @@
+"""One arrival of an event, and what its handlers made of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from botplatform.event import Event
+from botplatform.reply import Reply
+from botplatform.source import Source
+from botplatform.store import Outcome
+
+if TYPE_CHECKING:
+    from botplatform.hosts.local.task import Task
+
+
+class Result(NamedTuple):
+    """What came of an event in one handler: committed (`again`: by an earlier delivery), waiting, or given up."""
+
+    handler: str
+    status: str
+    reply: Reply | None = None
+    reason: str = ""
+    again: bool = False
+
+
+class Delivery:
+    """One arrival of an event; `durable` says that it need not come again.
+
+    `on_settled` is called, on any thread, when it is durable: it is quick and raises nothing.
+    """
+
+    __slots__ = ("_settled", "durable", "event", "on_settled", "open", "results", "source", "tasks")
+
+    def __init__(self, event: Event, source: Source, on_settled: Callable[[], None] | None = None) -> None:
+        self.event = event
+        self.source = source
+        self.on_settled = on_settled
+        self.open = 0
+        self.results: list[Result] = []
+        self.tasks: list[Task] = []
+        self.durable = False
+        self._settled: list[threading.Event] = []
+
+    @property
+    def settled(self) -> threading.Event:
+        """Is set once it is durable."""
+        # Made when somebody asks for it: it costs more than all the rest, and most deliveries have nobody who waits.
+        if not self._settled:
+            self._settled.append(threading.Event())
+        if self.durable:
+            self._settled[0].set()
+        return self._settled[0]
+
+    @property
+    def reply(self) -> Reply | None:
+        """The first reply any handler gave."""
+        return next((result.reply for result in self.results if result.reply), None)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether some handler is still to answer."""
+        return not self.durable or any(result.status == "waiting" for result in self.results)
+
+    @property
+    def wants_no_reply(self) -> bool:
+        """Whether its sender only wants to be told that it is durable."""
+        return self.on_settled is not None and self.source.reply_within(self.event) is None
+
+    def settle(self) -> None:
+        """Say that the event is durable."""
+        self.durable = True
+        if self._settled:
+            self.settled.set()
+        if self.on_settled:
+            self.on_settled()
+
+
+def reply_of(outcome: Outcome | None) -> Reply | None:
+    """The reply in an outcome, if there is one."""
+    return Reply.from_dict(outcome.reply) if outcome and outcome.reply is not None else None

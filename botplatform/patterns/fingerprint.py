@@ -1,0 +1,105 @@
+"""What of an event patterns look at, as one value to look up: events that agree in it match the same.
+
+Most events are like others: the same call, by the same role, with the same client. To know that, and what matched the
+last of them, takes one look-up, however many fields the patterns ask for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from .fields import inner_paths
+from .match import Pattern
+from .operators import AnythingBut, Exactly, Numeric, Operator, is_number
+from .plain import Keys, dotted_names
+from .pruned import MOST_NAMES
+
+SCALAR: Final = str | int | float | bool | None
+TEXT: Final = str | None
+TEXT_OR_BOOLEAN: Final = str | bool | None
+TEXT_OR_NUMBER: Final = str | int | float | None
+
+Kinds = Mapping[str, Any]
+"""For each dotted path the type of what a fingerprint holds of it: one of those above."""
+
+
+def kinds(patterns: Iterable[Pattern]) -> dict[str, Any]:
+    """What a fingerprint can hold of the fields that these patterns look at.
+
+    For Python, true is 1. Where a condition tells them apart only one of the two is taken, or neither.
+    """
+    told: defaultdict[str, set[Any]] = defaultdict(set)
+    for test in (test for pattern in patterns for alternative in pattern.alternatives for test in alternative.tests):
+        told[test.path].update(map(_told, _flat(test.operators)))
+    for several in told.values():
+        several.discard(SCALAR)
+    return {path: TEXT if len(several) > 1 else next(iter(several), SCALAR) for path, several in told.items()}
+
+
+def decoder(
+    kinds: Kinds, required: Iterable[str] = (), refused: Iterable[str] = ()
+) -> Callable[[bytes], Hashable] | None:
+    """A function from UTF-8 JSON, given as bytes or msgspec.Raw, to its fingerprint; None where there can be none.
+
+    It raises msgspec.DecodeError for what has none: where a field is of another kind, where there is an array or an
+    object in place of a scalar or the other way round, where a key with dots leads to one of the paths, and where a
+    top-level name that is `required` is missing or one that is `refused` is there. Needs msgspec.
+    """
+    from msgspec.json import Decoder
+
+    inner = inner_paths(kinds)
+    names: defaultdict[Keys, dict[str, Any]] = defaultdict(dict)
+    for path in [*kinds, *inner]:
+        *keys, name = path.split(".")
+        names[tuple(keys)][name] = kinds.get(path)
+    for place, never in [*dotted_names(kinds).items(), ((), set(refused))]:
+        names[place].update(dict.fromkeys(never, _nothing()))
+    if not inner.isdisjoint(kinds) or any(len(several) > MOST_NAMES for several in names.values()):
+        return None
+    if not all(map(str.isascii, (name for several in names.values() for name in several))):
+        return None  # msgspec knows no other names here
+    return Decoder(_struct((), names, frozenset(required))).decode
+
+
+def _told(operator: Operator) -> Any:
+    """What to take where this condition may see either true or 1."""
+    if isinstance(operator, Numeric) or (isinstance(operator, Exactly) and is_number(operator.value)):
+        return TEXT_OR_NUMBER
+    return TEXT_OR_BOOLEAN if isinstance(operator, Exactly) and isinstance(operator.value, bool) else SCALAR
+
+
+def _flat(operators: Iterable[Operator]) -> Iterator[Operator]:
+    for operator in operators:
+        if isinstance(operator, AnythingBut):
+            yield from _flat(operator.unwanted)
+        else:
+            yield operator
+
+
+def _nothing() -> Any:
+    """A type that no value is of."""
+    from typing import Annotated
+
+    from msgspec import Meta
+
+    return Annotated[int, Meta(gt=0, lt=0)]
+
+
+def _struct(keys: Keys, names: Mapping[Keys, Mapping[str, Any]], required: frozenset[str]) -> Any:
+    """The type of the fingerprint of the object that these keys lead to."""
+    from msgspec import UNSET, UnsetType, defstruct
+
+    in_order = sorted(names[keys], key=lambda name: name not in required)
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for number, name in enumerate(in_order):
+        kind = names[keys][name]
+        inner = kind is None
+        type_ = _struct((*keys, name), names, frozenset()) if inner else kind
+        if name in required:
+            fields.append((f"field_{number}", type_))
+        else:
+            fields.append((f"field_{number}", type_ | None | UnsetType if inner else type_ | UnsetType, UNSET))
+    renamed = {f"field_{number}": name for number, name in enumerate(in_order)}
+    return defstruct("fingerprint", fields, frozen=True, gc=False, rename=renamed)

@@ -1,0 +1,72 @@
+"""One CloudTrail record as an event: what of it the envelope is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from botplatform.attributes import check_time
+from botplatform.errors import Rejected
+from botplatform.event import Event
+
+SOURCE_PREFIX: Final = "urn:aws:cloudtrail:"
+NAMES: Final = ("eventID", "eventSource", "eventName", "eventTime")
+# The dotted paths into a record that attributes of its event are made of.
+OF_SOURCE: Final = ("awsRegion", "recipientAccountId", "userIdentity.accountId")
+OF_TYPE: Final = ("eventSource", "eventName")
+OF_SUBJECT: Final = ("userIdentity.arn",)
+_WHO = "userIdentity"
+_TRIGGER = "aws:"
+
+
+def to_event(record: Any, where: str) -> Event | Rejected:
+    """The event of a record, or why it is none; `where` is where that stands."""
+    if type(record) is not dict:
+        return Rejected(f"a CloudTrail record is an object, this is {type(record).__name__}", where)
+    get = record.get
+    id, service, name, time = get("eventID"), get("eventSource"), get("eventName"), get("eventTime")
+    if not (id and service and name and type(id) is type(service) is type(name) is str) or service.startswith(_TRIGGER):
+        return _no_record(record, where)
+    try:
+        time = time if time and type(time) is str and check_time(time) else None
+    except Rejected as rejected:
+        return Rejected(rejected.reason, f"{where}.eventTime")
+    return Event.of_record(id, source_of(record), type_of(record), subject_of(record), time, record)
+
+
+def source_of(record: dict[str, Any]) -> str:
+    """The source of the event of a record: where, and in whose account it happened."""
+    region, account = record.get("awsRegion"), record.get("recipientAccountId")
+    if not account or type(account) is not str:
+        who = record.get(_WHO)
+        account = (_text(who.get("accountId")) if type(who) is dict else None) or ""
+    return f"{SOURCE_PREFIX}{region if type(region) is str else ''}:{account}"
+
+
+def type_of(record: dict[str, Any]) -> str:
+    """The type of the event of a record: which call of which service."""
+    return f"com.amazonaws.{str(record.get('eventSource')).removesuffix('.amazonaws.com')}.{record.get('eventName')}"
+
+
+def subject_of(record: dict[str, Any]) -> str | None:
+    """The subject of the event of a record: who did it."""
+    who = record.get(_WHO)
+    return _text(who.get("arn")) if type(who) is dict else None
+
+
+def _no_record(record: Mapping[str, Any], where: str) -> Rejected:
+    """What is wrong with something that should be a CloudTrail record."""
+    if is_of_a_trigger(record):
+        return Rejected(f"a record of {record['eventSource']}, not of CloudTrail", where)
+    missing = [name for name in NAMES[:3] if not _text(record.get(name))]
+    return Rejected(f"no CloudTrail record: {', '.join(missing)} missing", where)
+
+
+def _text(value: Any) -> str | None:
+    """A text that is there and not empty."""
+    return value if value and isinstance(value, str) else None
+
+
+def is_of_a_trigger(record: Mapping[str, Any]) -> bool:
+    """Whether it is one of the "Records" of S3, SQS, Kinesis or DynamoDB, which Lambda names `aws:s3` and so on."""
+    return (_text(record.get("eventSource")) or "").startswith(_TRIGGER)

@@ -1,0 +1,175 @@
+"""Commits that are applied together: decided one after the other in memory, then written table by table."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from botplatform import codec
+from botplatform.errors import Conflict
+from botplatform.source import EffectRequest
+from botplatform.store import Abandoned, Commit, Committed, Outcome, PendingEffect, StateKey, Work, effect_key
+from botplatform.stores.sqlite.changes import Draft, Values, changed
+from botplatform.stores.sqlite.log import RECORD, Log
+from botplatform.stores.sqlite.reading import OUTCOME, PENDING, to_outcome, to_pending, to_row
+from botplatform.stores.sqlite.writer import outcome_of
+
+Result = Committed | Exception
+
+
+class Call:
+    """How far the commits of one call have come, for those that are chained to the earlier ones."""
+
+    def __init__(self, commits: Sequence[Commit]) -> None:
+        self._seen = {key for commit in commits if commit.chained for key in commit.reads}
+        self._broken = False
+        self._before: dict[StateKey, int] = {}
+
+    def check(self, commit: Commit, draft: Draft) -> None:
+        """Raise Conflict unless all is as the commit's handler saw it."""
+        if not commit.chained:
+            return draft.check(commit.reads)
+        if self._broken:
+            raise Conflict("an earlier one of its call changed nothing")
+        for key, version in commit.reads.items():
+            if (self._before[key] if key in self._before else draft.version(key)) != version:
+                raise changed(key)
+
+    def note(self, commit: Commit, draft: Draft) -> None:
+        """Remember what versions the first to write a value finds, those there were before the call."""
+        if self._seen:
+            for key in self._seen & commit.writes.keys() - self._before.keys():
+                self._before[key] = draft.version(key)
+
+    def after(self, commit: Commit, result: Result) -> Result:
+        """Remember whether a commit changed nothing, though it was to."""
+        if isinstance(result, Exception) or (result.outcome.duplicate and not commit.outcome.duplicate):
+            self._broken = True
+        return result
+
+
+class Parts(NamedTuple):
+    """What groups are made with: `clock` gives the Unix time in seconds, `numbers` are those of new effects."""
+
+    values: Values
+    log: Log
+    clock: Callable[[], float]
+    numbers: Iterator[int]
+
+
+class Group:
+    """Commits on their way into one transaction; `done` are the outcomes of work that is known to be done."""
+
+    def __init__(self, connection: sqlite3.Connection, parts: Parts, done: Mapping[Work, Outcome]) -> None:
+        self._connection = connection
+        self._values, self._log, clock, self._numbers = parts
+        self._now = clock()
+        self._draft = self._values.draft(connection)
+        self._done = done
+        self._marks: dict[Work, tuple[Any, ...]] = {}
+        self._events: dict[tuple[str, str], tuple[Any, ...]] = {}
+        self._effects: list[tuple[Any, ...]] = []
+        self._works: list[Work] = []
+
+    def decide(self, commit: Commit, progress: Call) -> Result:
+        """What comes of a commit once the group is saved; `progress` is that of its call.
+
+        Raises sqlite3.IntegrityError for work of which the group has a commit already.
+        """
+        if commit.work in self._marks:
+            raise sqlite3.IntegrityError("the same work twice")
+        outcome = self._done.get(commit.work)
+        if outcome is None:
+            result = outcome_of(lambda: self._new(commit, progress))
+            if isinstance(result, Committed):
+                return progress.after(commit, result)
+            outcome = outcome_in(self._connection, commit.work)  # for what is done, nothing of that matters
+        if outcome is not None:
+            result = outcome_of(lambda: self._again(commit, outcome))
+        return progress.after(commit, result)
+
+    def save(self, expected: bool) -> bool:
+        """Write it all; False, and then only some of it is written, where any of the work was done before.
+
+        Where that is not to be `expected`, it raises sqlite3.IntegrityError.
+        """
+        mark = _MARK_NEW if expected else _MARK
+        if self._marks and self._connection.executemany(mark, self._marks.values()).rowcount < len(self._marks):
+            return False
+        self._execute(RECORD, [*self._events.values()])
+        self._execute(_REQUEST, self._effects)
+        self._draft.save()
+        # Not only what a run took from there: a dead letter whose event is delivered once more may succeed.
+        if self._connection.execute("SELECT 1 FROM inbox LIMIT 1").fetchone():
+            self._execute("DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", self._works)
+        return True
+
+    def _new(self, commit: Commit, progress: Call) -> Committed:
+        """Note all that is to be written; what is wrong with the commit is raised before anything is noted."""
+        work, run, outcome = commit.work, commit.run, commit.outcome
+        if run and run.abandoned:
+            raise Abandoned(f"{work.handler} was given up before it committed")
+        progress.check(commit, self._draft)
+        event = self._event(commit)
+        reply, attempts, took, suppressed = to_row(outcome)
+        follow_up = [commit.follow_up] if commit.follow_up and run and run.answered else []
+        effects = self._requested(work, [*commit.effects, *follow_up]) if commit.effects or follow_up else []
+        progress.note(commit, self._draft)
+        version = self._values.version
+        changes = self._draft.write(commit.writes) if commit.writes else []
+        self._marks[work] = (*work, self._now, took, attempts, reply, suppressed, version, self._values.version)
+        self._note(work, event)
+        self._effects += [row for _, row in effects]
+        return Committed(outcome, [effect for effect, _ in effects], changes)
+
+    def _again(self, commit: Commit, outcome: Outcome) -> Committed:
+        """The outcome there was before, and the effects still to be performed, with the reply nobody got before."""
+        work, run = commit.work, commit.run
+        event = self._event(commit)
+        if run and run.answered and commit.follow_up and commit.outcome.duplicate:
+            asked = self._connection.execute(_REQUESTED, work).fetchall()
+            if (commit.follow_up.name, codec.encode(commit.follow_up.arguments)) not in asked:
+                self._execute(_REQUEST, [row for _, row in self._requested(work, [commit.follow_up], len(asked))])
+        self._note(work, event)
+        left = self._connection.execute(f"{PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
+        return Committed(outcome, [to_pending(effect) for effect in left])
+
+    def _event(self, commit: Commit) -> tuple[Any, ...]:
+        """The row of the log for a commit's event."""
+        event = commit.event
+        return self._events.get((event.source, event.id)) or self._log.row(event, "accepted")
+
+    def _note(self, work: Work, event: tuple[Any, ...]) -> None:
+        self._works.append(work)
+        self._events[event[:2]] = event
+
+    def _requested(
+        self, work: Work, requests: Sequence[EffectRequest], first: int = 0
+    ) -> list[tuple[PendingEffect, tuple[Any, ...]]]:
+        """Effects a commit asks for, and the rows they become; `first` is the place of the first of them."""
+        requested = []
+        for position, (name, arguments, order) in enumerate(requests, first):
+            json, number = codec.encode(arguments), next(self._numbers)
+            request = EffectRequest(name, codec.decode(json), order)
+            row = (number, *work, position, name, json, order, self._now)
+            requested.append((PendingEffect(number, work, request, effect_key(work, position)), row))
+        return requested
+
+    def _execute(self, sql: str, rows: list[Any]) -> None:
+        if rows:
+            self._connection.executemany(sql, rows)
+
+
+def outcome_in(connection: sqlite3.Connection, work: Work) -> Outcome | None:
+    """The outcome of work that is done, else None, as a transaction sees it."""
+    row = connection.execute(OUTCOME, work).fetchone()
+    return to_outcome(row) if row else None
+
+
+_MARK: Final = "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_MARK_NEW: Final = f"{_MARK} ON CONFLICT DO NOTHING"
+_REQUEST: Final = """INSERT INTO effects
+    (number, source, id, handler, position, name, arguments, ordering, status, changed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?)"""
+_REQUESTED: Final = "SELECT name, arguments FROM effects WHERE (source, id, handler) = (?, ?, ?)"

@@ -1,0 +1,442 @@
+"""What jobs that run in groups can expect: order, one commit for all, and nobody who waits for what takes long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botplatform import codec
+from botplatform.hosts.jobs import Answer, Later
+from botplatform.hosts.local.groups import GROUP_LIMIT, GROUP_TIME, Groups, commit_alone
+from botplatform.hosts.local.overlay import Overlay
+from botplatform.state import State
+from botplatform.store import Commit, Committed, Outcome, StateKey, Work, Write
+from botplatform.stores.sqlite import SqliteStore
+from tests.handlers import SOURCE, happened
+from tests.hosts.local.machine import PATIENCE
+from tests.mosquitto import eventually
+
+Told = Callable[[Sequence[Committed | Exception]], None]
+Act = Callable[[State], Answer | Later]
+
+
+class Held:
+    """A store that commits nothing while it is held."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.beneath = store
+        self.calls: list[list[str]] = []
+        self.outcomes = store.outcomes
+        self.read = store.read
+        self.scan = store.scan
+        self._open = threading.Event()
+        self._open.set()
+
+    def hold(self) -> None:
+        self._open.clear()
+
+    def release(self) -> None:
+        self._open.set()
+
+    def submit(self, commits: Sequence[Commit], told: Told) -> None:
+        self.calls.append([commit.work.id for commit in commits])
+        assert self._open.wait(PATIENCE)
+        self.beneath.submit(commits, told)
+
+    def value(self, key: str) -> Any:
+        json = self.beneath.read(StateKey("demo", key)).json
+        return None if json is None else codec.decode(json)
+
+
+class Share:
+    """A job that does something to the state of "demo", and is run again until that is committed."""
+
+    def __init__(self, store: Held, id: str, act: Act = lambda _: None, lane: Hashable = "", **options: Any) -> None:
+        self.lane = lane or id
+        self.work = Work(SOURCE, id, "demo.handle")
+        self.alone = options.get("alone", False)
+        self.kind = options.get("kind", "any")
+        self.concurrency = options.get("concurrency", 100)
+        self.deadline = options.get("deadline", PATIENCE)
+        self.expected = options.get("expected", 0.0)
+        self.runs = 0
+        self.heard: list[str] = []
+        self._store = store
+        self._act = act
+
+    @property
+    def done(self) -> bool:
+        return "done" in self.heard
+
+    def run(self) -> Answer | Later:
+        came = self.attempt(Overlay(self._store, [self.work]))
+        return partial(commit_alone, self._store, self, came) if isinstance(came, Commit) else came
+
+    def attempt(self, store: Overlay) -> Commit | Answer | Later:
+        self.runs += 1
+        state = State(store, "demo", 0.0)
+        answer = self._act(state)
+        commit = Commit(self.work, happened(self.work.id), Outcome(), state.reads(), state.writes())
+        return commit if answer is None else answer
+
+    def told(self, commit: Commit, result: Committed | Exception) -> Answer:
+        assert commit.work == self.work
+        self.heard.append("done" if isinstance(result, Committed) else type(result).__name__)
+        return None if isinstance(result, Committed) else 0.0
+
+    def overran(self) -> None:
+        self.alone = True
+        self.heard.append("overran")
+
+    def abandon(self) -> Answer:
+        self.heard.append("abandon")
+        return None
+
+    def returned(self) -> None:
+        self.heard.append("returned")
+
+    def park(self) -> None:
+        self.heard.append("park")
+
+
+class Blocked:
+    """Does nothing until it is released, and then something."""
+
+    def __init__(self, then: Act = lambda _: None) -> None:
+        self.begun = threading.Event()
+        self.released = threading.Event()
+        self._then = then
+
+    def __call__(self, state: State) -> Answer | Later:
+        self.begun.set()
+        assert self.released.wait(PATIENCE)
+        return self._then(state)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Held]:
+    store = SqliteStore(tmp_path / "state.db")
+    held = Held(store)
+    yield held
+    held.release()
+    store.close()
+
+
+@pytest.fixture
+def start(store: Held) -> Iterator[Callable[[float], Groups]]:
+    running: list[Groups] = []
+
+    def start(slow: float) -> Groups:
+        running.append(Groups(8, "test", store, slow))
+        return running[-1]
+
+    yield start
+    store.release()
+    for groups in running:
+        groups.stop(PATIENCE)
+
+
+@pytest.fixture
+def groups(start: Callable[[float], Groups]) -> Groups:
+    """Groups that wait for every job."""
+    return start(PATIENCE)
+
+
+@pytest.fixture
+def hasty(start: Callable[[float], Groups]) -> Groups:
+    """Groups that soon go on without a job."""
+    return start(0.25)
+
+
+def together(groups: Groups, store: Held, *shares: Share) -> None:
+    """Have jobs run in one group: while the commit of the group before is held, they have to wait."""
+    store.hold()
+    groups.submit(Share(store, "before"))
+    eventually(lambda: store.calls == [["before"]])
+    groups.submit_all(shares)
+    store.release()
+
+
+def count(state: State) -> None:
+    state["count"] = state.get("count", 0) + 1
+
+
+def append(id: str) -> Act:
+    return lambda state: state.append("order", id)
+
+
+# One after the other.
+
+
+def test_what_is_ready_runs_in_one_thread_and_is_committed_at_once(groups: Groups, store: Held) -> None:
+    threads: set[int] = set()
+    shares = [Share(store, str(n), lambda _: threads.add(threading.get_ident())) for n in range(20)]
+    together(groups, store, *shares)
+
+    eventually(lambda: all(share.done for share in shares))
+    assert store.calls == [["before"], [str(n) for n in range(20)]]
+    assert len(threads) == 1
+
+
+def test_each_sees_what_those_before_it_wrote_and_nobody_has_to_run_twice(groups: Groups, store: Held) -> None:
+    shares = [Share(store, str(n), count, lane=n % 5) for n in range(50)]
+    together(groups, store, *shares)
+
+    eventually(lambda: all(share.done for share in shares))
+    assert store.value("count") == 50
+    assert [share.runs for share in shares] == [1] * 50
+
+
+def test_jobs_of_one_lane_are_committed_in_their_order_under_load(groups: Groups, store: Held) -> None:
+    shares = [
+        Share(store, str(n), lambda state, n=n: state.append(f"lane {n % 7}", n), lane=n % 7) for n in range(2000)
+    ]
+    for share in shares:
+        groups.submit(share)
+
+    eventually(lambda: all(share.done for share in shares))
+    assert all(store.value(f"lane {lane}") == list(range(lane, 2000, 7)) for lane in range(7))
+
+
+def test_a_group_is_no_larger_than_its_time_allows(groups: Groups, store: Held) -> None:
+    shares = [Share(store, str(n), expected=GROUP_TIME / 4) for n in range(10)]
+    together(groups, store, *shares)
+
+    eventually(lambda: all(share.done for share in shares))
+    assert [len(call) for call in store.calls] == [1, 4, 4, 2]
+
+
+def test_a_group_has_a_largest_size(groups: Groups, store: Held) -> None:
+    shares = [Share(store, str(n), lane="a") for n in range(GROUP_LIMIT + 1)]
+    together(groups, store, *shares)
+
+    eventually(lambda: all(share.done for share in shares))
+    assert [len(call) for call in store.calls] == [1, GROUP_LIMIT, 1]
+
+
+def test_what_has_to_be_alone_is_in_no_group(groups: Groups, store: Held) -> None:
+    shares = [Share(store, "quick"), Share(store, "alone", alone=True), Share(store, "also quick")]
+    together(groups, store, *shares)
+
+    eventually(lambda: all(share.done for share in shares))
+    assert sorted(store.calls) == sorted([["before"], ["quick", "also quick"], ["alone"]])
+
+
+# What fails.
+
+
+def test_what_fails_holds_up_its_own_lane_only(groups: Groups, store: Held) -> None:
+    failing = Share(store, "failing", lambda _: 3600.0, lane="a")
+    behind, other = Share(store, "behind", lane="a"), Share(store, "other", lane="b")
+    together(groups, store, failing, behind, other)
+
+    eventually(lambda: other.done and behind.heard)
+    assert (failing.runs, behind.runs, behind.heard) == (1, 0, ["park"])
+
+
+def test_what_is_left_to_do_is_done_when_those_before_it_are_committed(groups: Groups, store: Held) -> None:
+    first = Share(store, "first", append("first"), lane="a")
+    seen: list[Any] = []
+
+    def rest(finish: Callable[[Answer], None]) -> None:
+        seen.append(store.value("order"))
+        finish(None)
+
+    groups_share = Share(store, "second", lambda _: rest, lane="a")
+    third = Share(store, "third", append("third"), lane="a")
+    together(groups, store, first, groups_share, third)
+
+    eventually(lambda: third.done)
+    assert (seen, store.value("order")) == ([["first"]], ["first", "third"])
+
+
+def test_a_job_that_raises_leaves_the_others_alone(
+    groups: Groups, store: Held, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: State) -> None:
+        raise LookupError("a bug")
+
+    broken, other = Share(store, "broken", fail), Share(store, "other")
+    together(groups, store, broken, other)
+
+    eventually(lambda: other.done)
+    assert "a bug" in caplog.text
+
+
+def test_when_one_cannot_be_committed_what_depends_on_it_runs_again_and_no_other(groups: Groups, store: Held) -> None:
+    adds = [
+        Share(store, "text", lambda state: state.set("count", "many")),
+        Share(store, "number", lambda state: state.add("count")),
+    ]
+    adds[1].told = lambda _commit, result: adds[1].heard.append(type(result).__name__)  # type: ignore[method-assign]
+    reader = Share(store, "reader", lambda state: state.set("seen", state.get("count")))
+    other = Share(store, "other", append("other"))
+    together(groups, store, *adds, other, reader)
+
+    eventually(lambda: reader.done and other.done)
+    assert adds[1].heard == ["TypeError"]
+    assert (store.value("seen"), reader.runs, other.runs) == ("many", 2, 1)
+
+
+def test_what_somebody_else_changed_meanwhile_is_read_again(groups: Groups, store: Held) -> None:
+    def change_once(state: State) -> None:
+        count(state)
+        if changing.runs == 1:
+            store.beneath.write({StateKey("demo", "count"): Write("put", b"100")})
+
+    changing = Share(store, "changing", change_once)
+    behind, other = Share(store, "behind", count), Share(store, "other", append("other"))
+    together(groups, store, changing, behind, other)
+
+    eventually(lambda: all(share.done for share in (changing, behind, other)))
+    assert (store.value("count"), other.runs) == (102, 1)
+    assert changing.heard == behind.heard == ["Conflict", "done"]
+
+
+def test_no_job_is_committed_before_one_that_is_in_front_of_it(groups: Groups, store: Held) -> None:
+    def conflict_once(state: State) -> None:
+        state.append("order", f"first, run {first.runs} of {state.get('count', 0)}")
+        if first.runs == 1:
+            store.beneath.write({StateKey("demo", "count"): Write("put", b"7")})
+
+    first = Share(store, "first", conflict_once, lane="a")
+    second = Share(store, "second", append("second"), lane="a")
+    together(groups, store, first, second)
+
+    eventually(lambda: second.done)
+    assert store.value("order") == ["first, run 2 of 7", "second"]
+
+
+# What takes long.
+
+
+def test_what_takes_long_is_left_behind_and_all_others_are_done_meanwhile(hasty: Groups, store: Held) -> None:
+    slow = Blocked(append("slow"))
+    shares = [Share(store, str(n), append(str(n))) for n in range(10)]
+    late = Share(store, "late", slow, lane="a")
+    behind = Share(store, "behind", append("behind"), lane="a")
+    together(hasty, store, *shares[:5], late, behind, *shares[5:])
+
+    eventually(lambda: all(share.done for share in shares))
+    assert (late.heard, behind.runs) == (["overran"], 0)
+    slow.released.set()
+    eventually(lambda: behind.done)
+    assert store.value("order") == [*map(str, range(10)), "slow", "behind"]
+    assert late.runs == 1
+
+
+def test_what_takes_long_and_saw_what_was_not_committed_is_run_again(hasty: Groups, store: Held) -> None:
+    def see(state: State) -> None:
+        state["seen"] = state.get("count")
+
+    slow = Blocked(see)
+    before, late = (
+        Share(store, "counts", count),
+        Share(store, "late", lambda state: (state.get("count"), slow(state))[1]),
+    )
+    together(hasty, store, before, late)
+    eventually(lambda: before.done)
+
+    slow.released.set()
+    eventually(lambda: late.done)
+    assert (late.runs, store.value("seen")) == (2, 1)
+
+
+def test_what_takes_long_and_saw_what_came_to_nothing_is_run_again(hasty: Groups, store: Held) -> None:
+    store.beneath.write({StateKey("demo", "text"): Write("put", b'"many"')})
+    slow = Blocked(lambda _: None)
+
+    def misfit(state: State) -> None:
+        state.add("text")
+        state["count"] = 5
+
+    def see(state: State) -> None:
+        count = state.get("count", 0)
+        slow(state)
+        state["seen"] = count
+
+    before, late = Share(store, "misfit", misfit), Share(store, "late", see)
+    before.told = lambda _commit, _result: 3600.0  # type: ignore[method-assign]
+    together(hasty, store, before, late)
+    eventually(lambda: late.heard == ["overran"])
+
+    slow.released.set()
+    eventually(lambda: late.done)
+    assert store.value("seen") == 0
+
+
+def test_what_takes_long_and_ends_before_its_group_is_committed_waits_for_that(hasty: Groups, store: Held) -> None:
+    slow = Blocked(append("late"))
+
+    def hold(state: State) -> Answer | Later:
+        if late.runs == 1:
+            store.hold()
+        return slow(state)
+
+    first, late = Share(store, "first", append("first"), lane="a"), Share(store, "late", hold, lane="a")
+    together(hasty, store, first, late)
+    eventually(lambda: store.calls[1:] == [["first"]])
+    slow.released.set()
+    eventually(lambda: hasty._group is not None and hasty._group.postponed)
+    assert (first.runs, late.runs) == (1, 1)
+
+    store.release()
+    eventually(lambda: late.done)
+    assert (first.runs, late.runs, store.value("order")) == (1, 2, ["first", "late"])
+
+
+def test_what_takes_long_behind_another_of_its_lane_comes_after_it(hasty: Groups, store: Held) -> None:
+    slow = Blocked(append("late"))
+    before, late = Share(store, "first", append("first"), lane="a"), Share(store, "late", slow, lane="a")
+    behind = Share(store, "behind", append("behind"), lane="a")
+    together(hasty, store, before, late, behind)
+    eventually(lambda: before.done)
+
+    slow.released.set()
+    eventually(lambda: behind.done)
+    assert store.value("order") == ["first", "late", "behind"]
+
+
+def test_what_hangs_is_given_up_at_its_deadline_and_what_it_does_late_is_ignored(hasty: Groups, store: Held) -> None:
+    slow = Blocked(append("hung"))
+    hung = Share(store, "hung", slow, lane="a", deadline=0.5)
+    behind, other = Share(store, "behind", lane="a"), Share(store, "other")
+    together(hasty, store, Share(store, "first", lane="a"), hung, behind, other)
+
+    eventually(lambda: behind.done and other.done)
+    assert hung.heard == ["overran", "abandon"]
+    slow.released.set()
+    eventually(lambda: "returned" in hung.heard)
+    assert store.value("order") is None
+
+
+def test_while_one_of_a_kind_takes_long_no_more_of_it_run_than_may(hasty: Groups, store: Held) -> None:
+    slow = Blocked()
+    late = Share(store, "late", slow, kind="one", concurrency=1)
+    same = [Share(store, f"same {n}", kind="one", concurrency=1) for n in range(5)]
+    others = [Share(store, f"other {n}") for n in range(5)]
+    together(hasty, store, late, *same, *others)
+
+    eventually(lambda: all(share.done for share in others))
+    assert [share.runs for share in same] == [0] * 5
+    slow.released.set()
+    eventually(lambda: all(share.done for share in same))
+
+
+def test_stopping_waits_for_a_commit_and_starts_nothing_more(groups: Groups, store: Held) -> None:
+    store.hold()
+    first, second = Share(store, "first", lane="a"), Share(store, "second", lane="a")
+    groups.submit(first)
+    eventually(lambda: store.calls)
+    groups.submit(second)
+    assert groups.busy()
+    assert not groups.stop(0.01)
+
+    store.release()
+    assert groups.stop(PATIENCE)
+    assert (first.done, second.runs) == (True, 0)
