@@ -11,6 +11,12 @@ from botplatform.sources.slack import signature
 SECRET = "made for benchmarks"
 # Commands of one user are handled in their order, so these are the people who type at the same time.
 USERS = 64
+ANSWER = {"response_type": "ephemeral", "text": "It is 21 °C in the kitchen."}
+
+
+def named(number: int) -> str:
+    """The name of one of many commands: /temp, /temp1, …"""
+    return f"/temp{number or ''}"
 
 
 def commands(count: int, typed: str = "/temp kitchen") -> list[bytes]:
@@ -18,9 +24,15 @@ def commands(count: int, typed: str = "/temp kitchen") -> list[bytes]:
     return [simulate.slack_command(typed, f"U{number % USERS}") for number in range(count)]
 
 
+def of_many(count: int, names: int) -> list[bytes]:
+    """So many different forms, of as many different commands in turn."""
+    return [simulate.slack_command(f"{named(number % names)} kitchen", f"U{number % USERS}") for number in range(count)]
+
+
 def signed(body: bytes) -> dict[str, str]:
     """The headers with which Slack would send a form now."""
-    return signature.sign(SECRET, body, datetime.now(UTC))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    return {**headers, **signature.sign(SECRET, body, datetime.now(UTC))}
 
 
 def echo(body: bytes) -> bytes:

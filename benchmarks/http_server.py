@@ -1,4 +1,4 @@
-"""Which WSGI server should carry the doors? Waitress, which does, beside servers of the same and of other kinds."""
+"""Which server should carry the doors? Ours, which does, beside servers of the same and of other kinds."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from functools import partial
 from benchmarks.commands import commands, echo
 from benchmarks.load import Call, Client, client, post
 from benchmarks.measure import Contender, Figures, Race
-from benchmarks.servers import installed, serving
+from benchmarks.servers import THREADS, installed, serving
 
-CALLS = 2000
+CALLS = 3000
 WARM_UP = 200
-_SHARES = (
-    "shares the engine's process: runs on a thread of it, stops cleanly and leaves none behind (checked each time)"
-)
+_THREAD = f"WSGI, {THREADS} threads; on a thread of the engine's process"
 NOTES = {
-    "waitress": f"ours; {_SHARES}",
-    "cheroot": _SHARES,
-    "gunicorn": "gthread, 1 worker; cannot share the process: it forks workers and wants the main thread for signals",
-    "granian": "1 worker; cannot share the process: its workers are processes, its embedded server takes no WSGI",
+    "ours": "`hosts/local/http`: httptools on a loop of asyncio's, on a thread of the engine's process",
+    "uvicorn": "ASGI, the same parser and loop",
+    "uvicorn on uvloop": "ASGI, the same parser",
+    "granian": "ASGI, 1 worker; as a process of its own, which the engine's cannot be",
+    "waitress": _THREAD,
+    "cheroot": _THREAD,
+    "gunicorn": f"WSGI, gthread, 1 worker with {THREADS} threads; it forks, and wants the main thread for signals",
 }
 
 
@@ -34,7 +35,7 @@ def races() -> Iterator[Race]:
                 for name, note in NOTES.items()
                 if name not in absent
             ]
-            yield Race(f"http_server: a Flask JSON echo, keep-alive connections: {connections}", contenders, absent)
+            yield Race(f"http_server: a JSON echo, keep-alive connections: {connections}", contenders, absent)
 
 
 def _call(body: bytes) -> Call:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -14,18 +14,22 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from benchmarks import mosquitto
+from benchmarks.bars import at_least
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.platforms import running
 from botplatform import codec
 from botplatform.hosts.local.platform import Platform
 from botplatform.store import StateKey
 
-MESSAGES = 5000
+MESSAGES = 20_000
 SENSORS = 100
+GROUP = 100
+CHECKED = 1000
 PLUGINS = Path(__file__).parent / "plugins"
 PAYLOAD = b'{"celsius": 21.5}'
 COUNTER = StateKey("reading_counter", "readings")
 TITLE = f"mqtt_durable: {MESSAGES:,} messages of QoS 1 that wait in Mosquitto"
+PAHO, EACH, US = "paho", "paho, a commit each", "the platform"
 _WITHIN = 120.0
 
 
@@ -39,25 +43,31 @@ def races() -> Iterator[Race]:
         port = stack.enter_context(mosquitto.broker(folder))
         us = stack.enter_context(running(folder / "state", PLUGINS, MQTT_URL=f"mqtt://{mosquitto.HOST}:{port}"))
         table = stack.enter_context(closing(_Table(folder / "peer.db")))
-        empty, committing = _Subscriber(port, "empty", lambda _: None), _Subscriber(port, "committing", table.insert)
+        empty = _Subscriber(port, "empty", lambda _: None)
+        each = _Subscriber(port, "each", table.insert)
+        groups = _Subscriber(port, "groups", table.insert, GROUP)
         yield Race(
             TITLE,
             [
-                Contender("paho", empty.measure, "with an empty callback; nothing is kept"),
-                Contender("paho, a commit each", partial(_committed, committing, table), "SQLite (FULL), then the ack"),
-                Contender("the platform", partial(_handled, us, port, SENSORS), f"{SENSORS} topics, each in its order"),
+                Contender(PAHO, empty.measure, "with an empty callback; nothing is kept"),
+                Contender(EACH, partial(_committed, each, table), "SQLite (FULL), then the ack"),
+                Contender(f"paho, a commit per {GROUP}", partial(_committed, groups, table), "then as many acks"),
+                Contender(US, partial(_handled, us, port, SENSORS), f"{SENSORS} topics, each in its order"),
                 Contender("the platform, one topic", partial(_handled, us, port, 1), "so one message after the other"),
             ],
+            bars=[at_least(US, 0.8, of=PAHO), at_least(US, 6, of=EACH)],
         )
 
 
 class _Subscriber:
-    """A paho client with a persistent session, which acknowledges a message when `handle` returned."""
+    """A paho client with a persistent session, which acknowledges a group of messages when `handle` returned."""
 
-    def __init__(self, port: int, name: str, handle: Callable[[bytes], object]) -> None:
+    def __init__(self, port: int, name: str, handle: Callable[[Sequence[bytes]], object], group: int = 1) -> None:
         self._port = port
         self._topic = f"{name}/{{}}/temperature"
         self._handle = handle
+        self._group = group
+        self._waiting: list[paho.MQTTMessage] = []
         self._handled = 0
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False, manual_ack=True)
         self._client.on_connect = lambda client, *_: client.subscribe(self._topic.format("+"), qos=1)
@@ -82,13 +92,18 @@ class _Subscriber:
         return {"messages/s": MESSAGES / seconds}
 
     def _receive(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        self._handle(bytes(message.payload))
-        client.ack(message.mid, message.qos)
-        self._handled += 1
+        self._waiting.append(message)
+        if len(self._waiting) < self._group:
+            return
+        self._handle([bytes(message.payload) for message in self._waiting])
+        for handled in self._waiting:
+            client.ack(handled.mid, handled.qos)
+        self._handled += len(self._waiting)
+        self._waiting.clear()
 
 
 class _Table:
-    """A row for each message, committed on its own."""
+    """A row for each message."""
 
     def __init__(self, file: Path) -> None:
         self._database = sqlite3.connect(file, isolation_level=None)
@@ -96,9 +111,11 @@ class _Table:
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.execute("CREATE TABLE readings (number INTEGER PRIMARY KEY, payload BLOB)")
 
-    def insert(self, payload: bytes) -> None:
-        """Return once the row is on disk."""
-        self._database.execute("INSERT INTO readings (payload) VALUES (?)", (payload,))
+    def insert(self, payloads: Sequence[bytes]) -> None:
+        """Return once the rows are on disk, in one commit."""
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO readings (payload) VALUES (?)", [(payload,) for payload in payloads])
+        self._database.execute("COMMIT")
 
     def count(self) -> int:
         """How many rows there are."""
@@ -135,7 +152,18 @@ def _handled(us: Platform, port: int, sensors: int) -> Figures:
     while us.busy() or not client.connected:
         time.sleep(0.005)
     _expect(_counted(us), wanted)
+    _check_order(us)
     return {"messages/s": MESSAGES / seconds}
+
+
+def _check_order(us: Platform) -> None:
+    """Of the last messages, those of each topic have to be in the log, which a commit writes to, as they came."""
+    last: dict[str, int] = {}
+    for entry in reversed(us.store.log.events(limit=CHECKED, newest_first=True)):
+        number = int(entry["id"].rpartition("-")[2])  # that of the message among all that came
+        if number < last.get(entry["subject"], 0):
+            raise Wrong(f"a message on {entry['subject']} was handled before an earlier one")
+        last[entry["subject"]] = number
 
 
 def _counted(us: Platform) -> int:

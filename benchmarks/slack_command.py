@@ -1,59 +1,177 @@
-"""What does a signed slash command cost, from its bytes to its durable reply, beside the least it could cost?"""
+"""What does a signed slash command cost, in process and over HTTP, beside the least it could cost and beside Bolt?"""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import FunctionType, ModuleType
 from urllib.parse import parse_qs, urlsplit
 
-from benchmarks.commands import SECRET, commands, echo, signed
-from benchmarks.load import Client, client, post, rate_and_latencies
+from benchmarks import bolt_commands
+from benchmarks.bars import Bar, at_least, at_most
+from benchmarks.commands import ANSWER, SECRET, commands, named, of_many, signed
+from benchmarks.load import Call, Client, client, post
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.platforms import running
-from benchmarks.servers import ROOT, serving
-from botplatform import codec
+from benchmarks.servers import ROOT, installed, serving
+from botplatform import codec, slack
+from botplatform.engine import Engine
+from botplatform.errors import Rejected
+from botplatform.handlers import handlers_in
 from botplatform.hosts.local.platform import DATABASE, Platform
+from botplatform.hosts.runner import Runner
+from botplatform.router import Router
 from botplatform.source import Raw
-from botplatform.store import StateKey, Write
+from botplatform.sources.cloudevents import SOURCE as CLOUDEVENTS
+from botplatform.sources.slack import SOURCE, signature
+from botplatform.store import Run, StateKey, Write
+from botplatform.stores.forgetful import Forgetful
 
 CALLS = 2000
-ANSWER = {"response_type": "ephemeral", "text": "It is 21 °C in the kitchen."}
 HANDLER = "room_temperature.answer"
+BOLT = {
+    "bolt on waitress": ("waitress", "eager", "process_before_response, Bolt's own WSGI adapter, 24 threads"),
+    "bolt on gunicorn": ("gunicorn", "eager", "the same; gthread, 1 worker, 24 threads"),
+    "bolt in Flask": ("waitress", "in_flask", "the same in Flask, as its documentation begins; on waitress"),
+    "bolt by default": (
+        "waitress",
+        "default",
+        "listeners on threads of Bolt's, as it is without settings; on waitress",
+    ),
+}
+
+BEST = ("bolt on waitress", "bolt on gunicorn")
+_KEY = SECRET.encode()
+_ABSENT = "it is not installed (benchmarks/README.md)"
 
 Answer = Callable[[Mapping[str, str], bytes], object]
+"""Headers and body to the answer, decoded."""
+Clock = Callable[[], float]
 
 
 def races() -> Iterator[Race]:
-    """A race in process, then one over HTTP on one connection and one on sixteen."""
-    with (
-        tempfile.TemporaryDirectory() as name,
-        running(Path(name), ROOT / "plugins", SLACK_SIGNING_SECRET=SECRET) as us,
-    ):
+    """In process with few and many commands, durably one at a time, and over HTTP on one connection and on sixteen."""
+    codec.use_msgspec()
+    for number in (10, 1000):
+        yield _in_process(number)
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        us = stack.enter_context(running(Path(name), ROOT / "plugins", SLACK_SIGNING_SECRET=SECRET))
         us.store.write({StateKey("room_temperature", "kitchen"): Write("put", b"21")})
-        with closing(_Floor(Path(name) / "floor.db")) as floor:
-            yield Race(
-                "slack_command: in process, one at a time",
-                [
-                    Contender("the floor", floor.measure, "HMAC, form parse, one row committed by SQLite (FULL)"),
-                    Contender("the platform", partial(_in_process, us), "verify, parse, route, handle, commit, render"),
-                ],
-            )
-        with client() as load, serving("waitress") as port:
-            for connections in (1, 16):
-                yield Race(
-                    f"slack_command: over HTTP, keep-alive connections: {connections}",
-                    [
-                        Contender("a Flask echo", partial(_echo, load, port, connections), "nothing kept"),
-                        Contender("the platform", partial(_over_http, load, us, connections), "each command durable"),
-                    ],
-                )
+        yield _durable(stack.enter_context(closing(_Floor(Path(name) / "floor.db"))), us)
+        load = stack.enter_context(client())
+        yield _over_http(load, us, 1, [at_least("the platform", 10, of="bolt by default")])
+        rates = [at_least("the platform", 4, of=name) for name in BEST]
+        latencies = [at_most("the platform", 1 / 3, of=name, figure="p99 ms") for name in BEST]
+        yield _over_http(load, us, 16, [*rates, *latencies])
+
+
+def _in_process(number: int) -> Race:
+    bodies = of_many(CALLS, number)
+    # Every ninth is enough of what takes milliseconds, and each command has its turn.
+    bolt = partial(_cost, bolt_commands.answering(number), bodies[::9])
+    contenders = [
+        Contender("the floor", partial(_cost, _least(number), bodies), "HMAC, parse_qs, one look-up"),
+        Contender("the platform", partial(_cost, _ours(number), bodies), "verify, normalize, route, handle, render"),
+        Contender("bolt", bolt, "its dispatch, process_before_response"),
+    ]
+    bars = [at_most("the platform", 2, of="the floor")]
+    return Race(f"slack_command: in process, {number:,} commands", contenders, bars=bars)
+
+
+def _durable(floor: _Floor, us: Platform) -> Race:
+    contenders = [
+        Contender("the floor", floor.measure, "HMAC, form parse, one row committed by SQLite (FULL)"),
+        Contender("the platform", partial(_through_the_doors, us), "all of it, and the commit"),
+    ]
+    return Race("slack_command: in process and durable, one at a time", contenders)
+
+
+def _over_http(load: Client, us: Platform, connections: int, bars: Sequence[Bar]) -> Race:
+    """The platform's replies are durable, a peer keeps nothing."""
+    absent = {name: _ABSENT for name, (server, _, _) in BOLT.items() if not installed(server)}
+    contenders = [
+        Contender(name, partial(_bolt, load, server, app, connections), note)
+        for name, (server, app, note) in BOLT.items()
+        if name not in absent
+    ]
+    ours = Contender("the platform", partial(_platform, load, us, connections), "its own server; each command durable")
+    title = f"slack_command: over HTTP, keep-alive connections: {connections}"
+    return Race(title, [*contenders, ours], absent, bars)
+
+
+def _cost(answer: Answer, bodies: Sequence[bytes], clock: Clock = time.process_time) -> Figures:
+    """Have commands answered one after the other; each has to be answered with the same words.
+
+    CPU time is what counts, since what other processes do takes nothing of it, unless the disk is part of the answer.
+    """
+    requests = [(signed(body), body) for body in bodies]
+    began = clock()
+    answers = [answer(headers, body) for headers, body in requests]
+    seconds = clock() - began
+    wrong = next((answered for answered in answers if answered != ANSWER), None)
+    if wrong is not None:
+        raise Wrong(f"wanted {ANSWER}, got {wrong}")
+    unit = "µs of CPU" if clock is time.process_time else "µs"
+    return {unit: seconds / len(bodies) * 1e6}
+
+
+def _least(number: int) -> Answer:
+    """What an answer takes that looks at nothing it does not need."""
+    known = {named(n): ANSWER for n in range(number)}
+
+    def answer(headers: Mapping[str, str], body: bytes) -> object:
+        _check_signature(headers, body)
+        return known[parse_qs(body.decode())["command"][0]]
+
+    return answer
+
+
+def _check_signature(headers: Mapping[str, str], body: bytes) -> None:
+    basis = b"v0:%s:%s" % (headers["x-slack-request-timestamp"].encode(), body)
+    if not hmac.compare_digest(f"v0={hmac.digest(_KEY, basis, 'sha256').hex()}", headers["x-slack-signature"]):
+        raise Wrong("the signature does not fit")
+
+
+def _ours(number: int) -> Answer:
+    """What a host does between a request and its answer, where the handler keeps nothing."""
+    router = Router(handlers_in("rooms", _plugin(number), __file__))
+    engine = Engine(Forgetful(), {"slack": SOURCE, "cloudevents": CLOUDEVENTS}, time.time, list)
+    runner = Runner(engine, router, {}, bury=_lost, log=lambda _: None)
+
+    def answer(headers: Mapping[str, str], body: bytes) -> object:
+        signature.verify(SECRET, headers, body, datetime.fromtimestamp(time.time(), UTC))
+        event = next(SOURCE.normalize(Raw(body, headers)))
+        if isinstance(event, Rejected):
+            raise event
+        (match,) = router.route(event)
+        return SOURCE.render(event, runner.run(event, match, Run()).reply)
+
+    return answer
+
+
+def _plugin(number: int) -> ModuleType:
+    """A plugin that answers so many commands."""
+    module = ModuleType("rooms")
+    for n in range(number):
+        answer = FunctionType(_answer.__code__, {"ANSWER": ANSWER, "__name__": "rooms"}, f"answer_{n}")
+        setattr(module, f"answer_{n}", slack.command(f"{named(n)} {{room}}")(answer))
+    return module
+
+
+def _answer() -> str:
+    return ANSWER["text"]
+
+
+def _lost(*letter: object) -> None:
+    raise Wrong(f"a handler failed: {letter}")
 
 
 class _Floor:
@@ -72,15 +190,12 @@ class _Floor:
     def measure(self) -> Figures:
         """Handle commands; each has to leave its row."""
         before = self._count()
-        figures = _measure(self._answer)
+        figures = _cost(self._answer, commands(CALLS), time.perf_counter)
         _expect(self._count() - before, CALLS)
         return figures
 
     def _answer(self, headers: Mapping[str, str], body: bytes) -> object:
-        basis = b"v0:%s:%s" % (headers["x-slack-request-timestamp"].encode(), body)
-        signature = "v0=" + hmac.new(SECRET.encode(), basis, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(signature, headers["x-slack-signature"]):
-            raise Wrong("the signature does not fit")
+        _check_signature(headers, body)
         form = parse_qs(body.decode())
         self._database.execute("INSERT INTO handled VALUES (?, ?)", (form["trigger_id"][0], body))
         return ANSWER
@@ -90,39 +205,29 @@ class _Floor:
         return count
 
 
-def _in_process(us: Platform) -> Figures:
+def _through_the_doors(us: Platform) -> Figures:
     before = _handled(us)
-    figures = _measure(lambda headers, body: us.doors.ask("slack", Raw(body, headers)))
+    figures = _cost(lambda headers, body: us.doors.ask("slack", Raw(body, headers)), commands(CALLS), time.perf_counter)
     _expect(_handled(us) - before, CALLS)
     return figures
 
 
-def _measure(answer: Answer) -> Figures:
-    """Have commands answered one after the other, and check each answer."""
-    took = []
-    for body in commands(CALLS):
-        headers = signed(body)
-        began = time.perf_counter()
-        answered = answer(headers, body)
-        took.append(time.perf_counter() - began)
-        if answered != ANSWER:
-            raise Wrong(f"wanted {ANSWER}, got {answered}")
-    return rate_and_latencies("commands/s", sum(took), took)
-
-
-def _over_http(load: Client, us: Platform, connections: int) -> Figures:
-    reply = codec.encode(ANSWER)
+def _platform(load: Client, us: Platform, connections: int) -> Figures:
     port = urlsplit(us.url).port
     assert port
     before = _handled(us)
-    figures = load.load(port, [post("/slack", body, reply, signed(body)) for body in commands(CALLS)], connections)
+    figures = load.load(port, _calls(codec.encode(ANSWER)), connections)
     _expect(_handled(us) - before, CALLS)
     return figures
 
 
-def _echo(load: Client, port: int, connections: int) -> Figures:
-    calls = [post("/slack", body, echo(body), signed(body)) for body in commands(CALLS)]
-    return load.load(port, calls, connections)
+def _bolt(load: Client, server: str, app: str, connections: int) -> Figures:
+    with serving(server, f"benchmarks.bolt_commands:{app}()") as port:
+        return load.load(port, _calls(json.dumps(ANSWER).encode()), connections)
+
+
+def _calls(reply: bytes) -> list[Call]:
+    return [post("/slack", body, reply, signed(body)) for body in commands(CALLS)]
 
 
 def _handled(us: Platform) -> int:

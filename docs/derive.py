@@ -10,6 +10,7 @@ from pathlib import Path
 import cost_tables
 import openapi
 import soak
+import speed
 
 from botplatform import hookspecs, settings
 
@@ -84,8 +85,10 @@ DERIVED = {
     "docs/cold-starts.md": partial(cost_tables.page, "cold-starts.md"),
     "docs/faults.md": faults_page,
     "docs/openapi.json": openapi.page,
+    "docs/performance.md": partial(speed.page, "docs/performance.md"),
     "docs/soak.md": soak.page,
     ".env.example": settings.example,
+    "README.md": partial(speed.page, "README.md"),
 }
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.bars import Bar, at_most
 from benchmarks.cold_start.account import Account
 from benchmarks.cold_start.process import Bundle, Start
 from benchmarks.commands import SECRET, commands, signed
@@ -43,7 +44,8 @@ def _without_state(bundle: Bundle) -> Race:
         "chalice": (_peer("with_chalice", trail, "CreateAccessKey"), "the same EventBridge event"),
         "aws_lambda_powertools": (_peer("with_powertools", trail, "CreateAccessKey"), "the same, with its Logger"),
     }
-    return _race("cold_start: a first event, no state", bundle, starts, absent=("chalice", "aws_lambda_powertools"))
+    bars = [at_most(name, 4, of="bare Python") for name in starts if name.startswith("the platform")]
+    return _race("cold_start: a first event, no state", bundle, starts, bars, ("chalice", "aws_lambda_powertools"))
 
 
 def _with_state(bundle: Bundle, account: Account) -> Race:
@@ -59,6 +61,7 @@ def _with_state(bundle: Bundle, account: Account) -> Race:
                 "client, marker and value included; DynamoDB is a socket on this machine that answers at once",
             ),
         ],
+        bars=[at_most("the platform: MQTT", 1.1, of="bare Python and one boto3 client")],
     )
 
 
@@ -86,7 +89,8 @@ def _slack(bundle: Bundle, account: Account) -> Race:
         ),
         "the platform, with state": (_ours("asked_room", "slack", request, WARM, **kept), "and a value counted"),
     }
-    return _race("cold_start: Slack's first command", bundle, starts)
+    bars = [at_most(name, 0.25, of="slack_bolt") for name in ("the platform", "the platform, deployed")]
+    return _race("cold_start: Slack's first command", bundle, starts, bars)
 
 
 def _alexa(bundle: Bundle) -> Race:
@@ -95,17 +99,23 @@ def _alexa(bundle: Bundle) -> Race:
         "ask_sdk_core": (_peer("with_ask_sdk", request, WARM), "its SkillBuilder"),
         "the platform": (_ours("warm_room", "alexa", request, WARM, ALEXA_SKILL_ID=SKILL), "the same request"),
     }
-    return _race("cold_start: Alexa's first intent", bundle, starts)
+    return _race("cold_start: Alexa's first intent", bundle, starts, [at_most("the platform", 0.5, of="ask_sdk_core")])
 
 
-def _race(title: str, bundle: Bundle, starts: dict[str, tuple[Start, str]], absent: tuple[str, ...] = ()) -> Race:
-    missing = {name: "it is not installed (benchmarks/README.md)" for name in absent if not installed(name)}
+def _race(
+    title: str,
+    bundle: Bundle,
+    starts: dict[str, tuple[Start, str]],
+    bars: Sequence[Bar],
+    optional: Sequence[str] = (),
+) -> Race:
+    missing = {name: "it is not installed (benchmarks/README.md)" for name in optional if not installed(name)}
     contenders = [
         Contender(name, partial(bundle.run, start), note)
         for name, (start, note) in starts.items()
         if name not in missing
     ]
-    return Race(title, contenders, missing)
+    return Race(title, contenders, missing, bars)
 
 
 def _ours(plugin: str, source: str, event: Any, answer: str = DONE, **environment: str) -> Start:

@@ -1,0 +1,120 @@
+"""What does an intent of Alexa's cost, from the bytes of a request to those of its reply, beside the least possible?"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from benchmarks.bars import at_most
+from benchmarks.cold_start.plugins import warm_room
+from benchmarks.measure import Contender, Figures, Race, Wrong
+from benchmarks.per_event import COST
+from benchmarks.servers import ROOT, installed
+from botplatform import codec
+from botplatform.engine import Engine
+from botplatform.errors import Rejected
+from botplatform.handlers import handlers_in
+from botplatform.hosts.runner import Runner
+from botplatform.router import Router
+from botplatform.source import Raw
+from botplatform.sources.alexa.source import SOURCE
+from botplatform.sources.cloudevents import SOURCE as CLOUDEVENTS
+from botplatform.store import Run
+from botplatform.stores.forgetful import Forgetful
+
+CALLS = 2000
+SAMPLE = ROOT / "events" / "alexa" / "temperature-kitchen.json"
+ROOMS = ("kitchen", "cellar", "attic", "bath")
+ANSWER = "It is warm in the {}."
+TITLE = "alexa_intent: an IntentRequest in process, from bytes to bytes"
+
+Answer = Callable[[bytes], bytes]
+
+
+def races() -> Iterator[Race]:
+    """One race, without the signature: a skill that is a Lambda function has none to check."""
+    codec.use_msgspec()
+    contenders = [
+        Contender("the floor", partial(_measure, _least), "msgspec decodes, one look-up finds the handler, it encodes"),
+        Contender("the platform", partial(_measure, _ours()), "normalize, route, run, log entry, render, encode"),
+    ]
+    absent = {}
+    if installed("ask_sdk_core"):
+        contenders.append(Contender("ask_sdk_core", partial(_measure, _asks_sdk()), "its SkillBuilder, Python's json"))
+    else:
+        absent["ask_sdk_core"] = "it is not installed (benchmarks/README.md)"
+    bars = [at_most("the platform", 3, of="the floor"), at_most("the platform", 1 / 15, of="ask_sdk_core")]
+    yield Race(TITLE, contenders, absent, bars)
+
+
+def _ours() -> Answer:
+    """What a function does with a request, without a thread that answers in time."""
+    handlers = handlers_in("warm_room", warm_room, warm_room.__file__)
+    engine = Engine(Forgetful(), {"alexa": SOURCE, "cloudevents": CLOUDEVENTS}, time.time, list)
+    runner = Runner(engine, Router(handlers), {}, bury=_lost, log=lambda _: None)
+
+    def answer(body: bytes) -> bytes:
+        event = next(SOURCE.normalize(Raw(body)))
+        if isinstance(event, Rejected):
+            raise event
+        event = runner.identified(event)
+        results = [runner.run(event, match, Run()) for match in runner.router.route(event)]
+        return codec.encode(SOURCE.render(event, runner.finish(event, results).reply))
+
+    return answer
+
+
+def _lost(*letter: object) -> None:
+    raise Wrong(f"a handler failed: {letter}")
+
+
+def _least(body: bytes) -> bytes:
+    """What an answer takes that looks at nothing it does not need."""
+    request = msgspec.json.decode(body)["request"]
+    return msgspec.json.encode(_INTENTS[request["intent"]["name"]](request["intent"]["slots"]))
+
+
+def _say(slots: dict[str, Any]) -> dict[str, Any]:
+    speech = {"type": "PlainText", "text": ANSWER.format(slots["room"]["value"])}
+    response = {"shouldEndSession": True, "outputSpeech": speech}
+    return {"version": "1.0", "sessionAttributes": {}, "response": response}
+
+
+_INTENTS = {"TemperatureIntent": _say}
+
+
+def _asks_sdk() -> Answer:
+    handle = importlib.import_module("benchmarks.cold_start.handlers.with_ask_sdk").handle
+    return lambda body: json.dumps(handle(json.loads(body), None)).encode()
+
+
+def _measure(answer: Answer) -> Figures:
+    """Have requests answered one after the other; each has to be given the words for its room."""
+    asked = [(room, _request(number, room)) for number, room in enumerate(ROOMS * (CALLS // len(ROOMS)))]
+    bodies = [body for _, body in asked]
+    began = time.process_time()
+    replies = [answer(body) for body in bodies]
+    seconds = time.process_time() - began
+    for (room, _), reply in zip(asked, replies, strict=True):
+        _check(reply, ANSWER.format(room))
+    return {COST: seconds / len(bodies) * 1e6}
+
+
+def _request(number: int, room: str) -> bytes:
+    request = json.loads(SAMPLE.read_bytes())
+    request["request"]["requestId"] = f"amzn1.echo-api.request.{number}"
+    request["request"]["intent"]["slots"]["room"]["value"] = room
+    return json.dumps(request, separators=(",", ":")).encode()
+
+
+def _check(reply: bytes, words: str) -> None:
+    speech = json.loads(reply)["response"]["outputSpeech"]
+    said = speech.get("text") or speech.get("ssml", "")
+    if words not in said:
+        raise Wrong(f"wanted {words!r} to be said, got {reply!r}")
