@@ -34,3 +34,21 @@ def test_threads_share_one_arena_once_they_are_told_to(called: str, arenas: set[
     command = [sys.executable, "-c", COUNTED.format(called)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.count("<heap nr=") in arenas
+
+
+def test_what_is_loaded_is_not_looked_through_again_for_cycles_and_new_ones_are_still_found() -> None:
+    program = """
+import gc, weakref
+from botplatform.hosts.allocation import collect_seldom
+
+class Node: pass
+
+collect_seldom()
+assert gc.get_freeze_count() > 1000
+seen = []
+while not seen:
+    node = Node()
+    node.itself = node
+    weakref.finalize(node, seen.append, True)
+"""
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from botplatform.hosts.allocation import share_freed_memory
+from botplatform.hosts.allocation import collect_seldom, share_freed_memory
 from botplatform.hosts.local.platform import Platform
 from botplatform.hosts.logs import log_to_file, log_to_stderr
 from botplatform.settings import Settings
@@ -39,6 +39,7 @@ def serve(settings: Settings, folders: Sequence[Path], verbose: bool = False) ->
         platform = Platform(settings, folders, restart=lambda: asked.put(True))
         try:
             platform.start()
+            collect_seldom()
             logger.info("serving %s", platform.url)
             click.echo(banner(platform))
             anew = asked.get()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from botplatform.hosts.allocation import collect_seldom, share_freed_memory
 from botplatform.hosts.worker.queue import Queue
 from botplatform.hosts.worker.worker import Worker
 
@@ -17,6 +18,7 @@ def serve(worker: Worker, say: Callable[[str], object]) -> None:
 
     `say` shows people a line or more.
     """
+    share_freed_memory()
     stopping = threading.Event()
 
     def stop(number: int, _: FrameType | None) -> None:
@@ -27,6 +29,7 @@ def serve(worker: Worker, say: Callable[[str], object]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     worker.start()
+    collect_seldom()
     say("\n".join(banner(worker)))
     while not stopping.wait(3600):
         pass
