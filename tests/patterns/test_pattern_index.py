@@ -95,6 +95,32 @@ def test_the_index_and_its_patterns_never_disagree(
         assert index.may_match(first(json.dumps(event).encode())) or not expected
 
 
+few = st.sampled_from(["x", "y", 1])
+elements = st.dictionaries(st.sampled_from(["b", "c"]), few | st.lists(few, max_size=2) | st.just({}), max_size=2)
+nested = st.lists(elements | st.lists(elements, max_size=2) | few, min_size=1, max_size=4)
+wanted = st.dictionaries(
+    st.sampled_from(["b", "c"]),
+    st.lists(st.sampled_from(["x", "y", 1, {"exists": False}, {"anything-but": "x"}]), min_size=1, max_size=2),
+    min_size=1,
+)
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.lists(wanted, min_size=1, max_size=6), st.sampled_from(["x", "y"]), nested)
+def test_they_agree_on_conditions_that_have_to_hold_together_in_one_element(
+    several: list[dict[str, Any]], kind: str, items: list[Any]
+) -> None:
+    added = [compile({"kind": ["x"], "a": conditions}) for conditions in several]
+    index: Index[int] = Index()
+    for key, pattern in enumerate(added):
+        index.add(key, pattern)
+    event = {"kind": kind, "a": items}
+
+    expected = [(key, {}) for key, pattern in enumerate(added) if pattern.matches(event)]
+    assert list(index.match(event)) == expected
+    assert list(index.match(decoder(index.paths)(json.dumps(event).encode()))) == expected
+
+
 @settings(deadline=None, max_examples=200)
 @given(patterns, events)
 def test_a_pattern_explains_exactly_what_it_does_not_match(pattern: Pattern, event: dict[str, Any]) -> None:
