@@ -591,6 +591,7 @@ def test_a_full_disk_is_no_excuse_for_a_loss(tmp_path: Path, fake_slack: FakeSla
     process = Process(tmp_path, **fake_slack.settings)
     try:
         url = f"{process.started()}/slack"
+        eventually(lambda: "Ctrl-C stops it" in process.log.read_text())  # the disk is full when it has begun
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         body = fake_slack.command("/count")
         signed = signature.sign("the secret", body, datetime.now(UTC))
