@@ -178,6 +178,7 @@ class MqttClient:
         while self._paho.socket() is not None:
             if self._stopping.is_set() and not leaving:
                 leaving = True
+                self._acknowledge()  # nothing is heard after the farewell
                 self._paho.disconnect()
             if self._turn() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 break
