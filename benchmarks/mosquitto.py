@@ -36,7 +36,7 @@ def broker(folder: Path) -> Iterator[int]:
     with (folder / "mosquitto.log").open("wb") as log:
         process = subprocess.Popen([str(binary()), "-c", config], stdout=log, stderr=log)
     try:
-        _until_it_listens(port)
+        until_it_listens(port, "mosquitto")
         yield port
     finally:
         process.terminate()
@@ -64,11 +64,12 @@ def publish(port: int, topics: list[str], payload: bytes) -> None:
     client.loop_stop()
 
 
-def _until_it_listens(port: int) -> None:
+def until_it_listens(port: int, name: str) -> None:
+    """Return once somebody listens on a port; raises TimeoutError where nobody does within seconds."""
     deadline = time.monotonic() + _START_WITHIN
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) == 0:
                 return
         time.sleep(0.01)
-    raise TimeoutError("mosquitto does not listen")
+    raise TimeoutError(f"{name} does not listen")

@@ -91,7 +91,10 @@ class Router:
         return source.reading(self._paths, self._index.kinds)
 
     def route(self, event: Event) -> tuple[Match, ...]:
-        """The handlers an event concerns, each once, in the order they were loaded; of a replay, those it is for."""
+        """The handlers an event concerns, each once, in the order they were loaded; of a replay, those it is for.
+
+        Raises Rejected where parameters have to be taken out of an unread event that turns out to be none.
+        """
         fingerprint = event.fingerprint(self._paths)
         if fingerprint is None:
             return _bound(self._plan_of(event), event)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks.load import HOST
-
-_START_WITHIN = 20.0
+from benchmarks.mosquitto import until_it_listens
 
 
 def binary() -> str | None:
@@ -34,18 +32,8 @@ def server(folder: Path, fsync: str) -> Iterator[str]:
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     process = subprocess.Popen([str(binary()), *words, "--save", ""], stdout=subprocess.DEVNULL)
     try:
-        _until_it_listens(port)
+        until_it_listens(port, "Redis")
         yield f"redis://{HOST}:{port}/0"
     finally:
         process.terminate()
         process.wait()
-
-
-def _until_it_listens(port: int) -> None:
-    deadline = time.monotonic() + _START_WITHIN
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex((HOST, port)) == 0:
-                return
-        time.sleep(0.01)
-    raise TimeoutError("Redis does not listen")
