@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from botplatform.errors import BotplatformError, Rejected
+from botplatform.hosts.local import broker_process
 from botplatform.hosts.mqtt.connection import Connection
-
-if TYPE_CHECKING:
-    import iotcore
 
 HOST = "127.0.0.1"
 MAX_PAYLOAD = 256 * 1024
+_START_WITHIN = 10.0
 
 
 class EmbeddedBroker:
@@ -42,20 +42,19 @@ class EmbeddedBroker:
     def __init__(self, port: int = 0, mqtt5_port: int = 0, max_payload: int = MAX_PAYLOAD) -> None:
         """`port` is for MQTT 3.1.1 (what `mosquitto_pub -p PORT` speaks), `mqtt5_port` for 5; 0 takes a free one."""
         ports = _free_ports(2)
-        self._port = port or ports[0]
-        self._mqtt5_port = mqtt5_port or ports[1]
+        self._ports = (port or ports[0], mqtt5_port or ports[1])
         self._max_payload = max_payload
-        self._broker: iotcore.Broker | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Where MQTT 3.1.1 clients connect to."""
-        return f"mqtt://{HOST}:{self._port}"
+        return f"mqtt://{HOST}:{self._ports[0]}"
 
     @property
     def mqtt5_url(self) -> str:
         """Where MQTT 5 clients connect to."""
-        return f"mqtt://{HOST}:{self._mqtt5_port}"
+        return f"mqtt://{HOST}:{self._ports[1]}"
 
     def connection(self, client_id: str) -> Connection:
         """How our own client connects."""
@@ -68,29 +67,35 @@ class EmbeddedBroker:
 
     def start(self) -> None:
         """Return once it listens; raises BotplatformError when a port is in use or it does not start."""
-        import iotcore
-
+        for port in self._ports:
+            _refuse_in_use(port)
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder, "rumqttd.toml")
             config.write_text(self._config())
+            self._process = broker_process.spawn(str(config))
             try:
-                self._broker = iotcore.Broker(config_path=str(config)).start()
-            except OSError as error:
-                raise BotplatformError(
-                    f"the broker cannot start: {error}; stop what listens there, set MQTT_PORT to another port, "
-                    "or MQTT_URL to use that broker"
-                ) from error
-            except RuntimeError as error:
-                raise BotplatformError(f"the broker cannot start: {error}") from error
+                self._wait_until_it_listens(self._process)
+            except BotplatformError:
+                self.stop()
+                raise
 
     def stop(self) -> None:
         """End the child process and free the ports; nothing to do when it does not run."""
-        if self._broker is not None:
-            self._broker.stop()
-            self._broker = None
+        if self._process is not None:
+            broker_process.end(self._process)
+            self._process = None
+
+    def _wait_until_it_listens(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_WITHIN
+        while not all(map(_answers, self._ports)):
+            if process.poll() is not None:
+                raise BotplatformError(f"the broker cannot start: its process ended with {process.returncode}")
+            if time.monotonic() > deadline:
+                raise BotplatformError(f"the broker cannot start: {self.url} takes no connection")
+            time.sleep(0.02)
 
     def _config(self) -> str:
-        return _ROUTER + self._listener("v4", self._port) + self._listener("v5", self._mqtt5_port)
+        return _ROUTER + self._listener("v4", self._ports[0]) + self._listener("v5", self._ports[1])
 
     def _listener(self, protocol: str, port: int) -> str:
         return _LISTENER.format(protocol=protocol, address=f"{HOST}:{port}", max_payload=self._max_payload)
@@ -129,3 +134,21 @@ def _free_ports(count: int) -> list[int]:
     for listener in listeners:
         listener.close()
     return ports
+
+
+def _refuse_in_use(port: int) -> None:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise BotplatformError(
+            f"the broker cannot start: {HOST}:{port} is in use; stop what listens there, set MQTT_PORT to another "
+            "port, or MQTT_URL to use that broker"
+        ) from error
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), 0.2).close()
+    except OSError:
+        return False
+    return True

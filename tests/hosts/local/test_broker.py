@@ -184,3 +184,9 @@ def test_a_stopped_broker_has_freed_its_ports_and_starts_again_on_them() -> None
         broker.stop()
     with socket.create_server(("127.0.0.1", port(broker.url))):
         pass
+
+
+def test_a_broker_that_ends_while_it_starts_is_said() -> None:
+    broker = EmbeddedBroker(max_payload=-1)  # what rumqttd does not take
+    with pytest.raises(BotplatformError, match=r"the broker cannot start: its process ended with 1"):
+        broker.start()
