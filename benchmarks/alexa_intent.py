@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,9 +19,10 @@ from benchmarks.servers import ROOT, installed
 from botplatform import codec
 from botplatform.engine import Engine
 from botplatform.errors import Rejected
+from botplatform.event import Event
 from botplatform.handlers import handlers_in
-from botplatform.hosts.runner import Runner
-from botplatform.router import Router
+from botplatform.hosts.runner import Result, Runner
+from botplatform.router import Match, Router
 from botplatform.source import Raw
 from botplatform.sources.alexa.source import SOURCE
 from botplatform.sources.cloudevents import SOURCE as CLOUDEVENTS
@@ -35,14 +36,17 @@ ANSWER = "It is warm in the {}."
 TITLE = "alexa_intent: an IntentRequest in process, from bytes to bytes"
 
 Answer = Callable[[bytes], bytes]
+Stage = Callable[[bytes], Any]
 
 
 def races() -> Iterator[Race]:
-    """One race, without the signature: a skill that is a Lambda function has none to check."""
+    """Without the signature: a skill that is a Lambda function has none to check. Then the same stage by stage."""
     codec.use_msgspec()
+    stages = _stages()
+    *_, answer = stages.values()
     contenders = [
         Contender("the floor", partial(_measure, _least), "msgspec decodes, one look-up finds the handler, it encodes"),
-        Contender("the platform", partial(_measure, _ours()), "normalize, route, run, log entry, render, encode"),
+        Contender("the platform", partial(_measure, answer), "normalize, route, run, log, render, encode"),
     ]
     absent = {}
     if installed("ask_sdk_core"):
@@ -51,23 +55,41 @@ def races() -> Iterator[Race]:
         absent["ask_sdk_core"] = "it is not installed (benchmarks/README.md)"
     bars = [at_most("the platform", 3, of="the floor"), at_most("the platform", 1 / 15, of="ask_sdk_core")]
     yield Race(TITLE, contenders, absent, bars)
+    timed = [Contender(name, partial(_timed, stage)) for name, stage in {"the floor": _least, **stages}.items()]
+    yield Race("alexa_intent: stage by stage, each with those above it", timed)
 
 
-def _ours() -> Answer:
-    """What a function does with a request, without a thread that answers in time."""
+def _stages() -> dict[str, Stage]:
+    """What a function does with a request, without a thread that answers in time; the last stage gives the answer."""
     handlers = handlers_in("warm_room", warm_room, warm_room.__file__)
     engine = Engine(Forgetful(), {"alexa": SOURCE, "cloudevents": CLOUDEVENTS}, time.time, list)
     runner = Runner(engine, Router(handlers), {}, bury=_lost, log=lambda _: None)
 
-    def answer(body: bytes) -> bytes:
+    def read(body: bytes) -> Event:
         event = next(SOURCE.normalize(Raw(body)))
         if isinstance(event, Rejected):
             raise event
-        event = runner.identified(event)
-        results = [runner.run(event, match, Run()) for match in runner.router.route(event)]
+        return runner.identified(event)
+
+    def routed(body: bytes) -> tuple[Event, Sequence[Match]]:
+        event = read(body)
+        return event, runner.router.route(event)
+
+    def run(body: bytes) -> tuple[Event, Sequence[Result]]:
+        event, matches = routed(body)
+        return event, [runner.run(event, match, Run()) for match in matches]
+
+    def answered(body: bytes) -> bytes:
+        event, results = run(body)
         return codec.encode(SOURCE.render(event, runner.finish(event, results).reply))
 
-    return answer
+    return {
+        "it is decoded": codec.received,
+        "an event is made of it": read,
+        "it is routed, its slots bound": routed,
+        "its handler is run, and committed": run,
+        "it is logged, the reply rendered and encoded": answered,
+    }
 
 
 def _lost(*letter: object) -> None:
@@ -94,9 +116,18 @@ def _asks_sdk() -> Answer:
     return lambda body: json.dumps(handle(json.loads(body), None)).encode()
 
 
+def _timed(stage: Stage) -> Figures:
+    """Have requests gone through as far as a stage, and nothing kept of it."""
+    bodies = [body for _, body in _asked()]
+    began = time.process_time()
+    for body in bodies:
+        stage(body)
+    return {COST: (time.process_time() - began) / len(bodies) * 1e6}
+
+
 def _measure(answer: Answer) -> Figures:
     """Have requests answered one after the other; each has to be given the words for its room."""
-    asked = [(room, _request(number, room)) for number, room in enumerate(ROOMS * (CALLS // len(ROOMS)))]
+    asked = _asked()
     bodies = [body for _, body in asked]
     began = time.process_time()
     replies = [answer(body) for body in bodies]
@@ -104,6 +135,11 @@ def _measure(answer: Answer) -> Figures:
     for (room, _), reply in zip(asked, replies, strict=True):
         _check(reply, ANSWER.format(room))
     return {COST: seconds / len(bodies) * 1e6}
+
+
+def _asked() -> list[tuple[str, bytes]]:
+    """Rooms that are asked about, and the requests, each with an id of its own."""
+    return [(room, _request(number, room)) for number, room in enumerate(ROOMS * (CALLS // len(ROOMS)))]
 
 
 def _request(number: int, room: str) -> bytes:

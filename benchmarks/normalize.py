@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,14 @@ import msgspec
 from benchmarks import subscriptions
 from benchmarks.bars import at_most
 from benchmarks.cloudtrail_events import Trail, trail
-from benchmarks.measure import Contender, Race
+from benchmarks.measure import Contender, Race, Wrong
 from benchmarks.per_event import measured, one_core
-from benchmarks.route import Calls, router_of
+from benchmarks.route import router_of
 from benchmarks.servers import installed
+from benchmarks.subscriptions import Wanted
 from benchmarks.yardstick import NOT_INSTALLED, YARDSTICK, is_there, loading, unmeasured
 from botplatform import codec
+from botplatform.event import Event
 from botplatform.source import Raw
 from botplatform.sources.cloudtrail import SOURCE
 
@@ -45,10 +47,26 @@ def _ours(events: Trail) -> Iterator[Contender]:
     yield _contender("msgspec", decode, events.bodies, "the whole event, as orjson does")
     yield _contender(BUILT, lambda body: _only(body).data, events.bodies)
     wanted = subscriptions.drawn(subscriptions.keyed, events.records, SUBSCRIPTIONS)
-    normalize = router_of(wanted, Calls()).normalizer(SOURCE)
-    yield _contender(
-        UNASKED, lambda body: next(normalize(Raw(body))), events.bodies, f"what {SUBSCRIPTIONS:,} patterns look at"
-    )
+    yield _contender(UNASKED, _unread(wanted), events.bodies, f"but for what {SUBSCRIPTIONS:,} patterns look at")
+
+
+def _unread(wanted: Sequence[Wanted]) -> Callable[[bytes], Event]:
+    """A function from bytes to an event of which only what these patterns look at was decoded, as `reader` makes it."""
+    decode = fingerprint(router_of(wanted).index.kinds)
+
+    def read(body: bytes) -> Event:
+        decode(body)
+        return Event.unread(_only, body)
+
+    return read
+
+
+def fingerprint(kinds: Mapping[str, Any]) -> Callable[[bytes], Hashable]:
+    """The function that decodes of an event what patterns look at."""
+    reading = SOURCE.reading and SOURCE.reading(kinds)
+    if not reading:
+        raise Wrong("the patterns look at more than can be read in part")
+    return reading.fingerprint
 
 
 def _peers(events: Trail) -> Iterator[Contender]:

@@ -16,7 +16,8 @@ from benchmarks.yardstick import YARDSTICK, is_there, loading, unmeasured
 from botplatform import codec
 from botplatform.event import Event
 from botplatform.patterns.parse import compile
-from botplatform.router import Handler, Router
+from botplatform.reader import reader
+from botplatform.router import Handler, Plan, Router
 from botplatform.source import Raw
 from botplatform.sources import cloudtrail
 from botplatform.subscription import subscriptions_of
@@ -47,7 +48,7 @@ def races() -> Iterator[Race]:
     events = trail()
     with one_core():
         for mix in ROUTED:
-            contenders = [_contender(events, mix, count) for count in subscriptions.COUNTS]
+            contenders = [one for count in subscriptions.COUNTS for one in _contenders(events, mix, count)]
             title = f"route: bytes to called handlers, {mix.title} ({events.origin})"
             yield Race(title, [loading(events), *contenders], bars=list(_bars(mix)))
 
@@ -59,24 +60,35 @@ def _bars(mix: Mix) -> Iterator[Bar]:
     yield at_most(_row(most), GROWTH, of=_row(fewest))
 
 
-def _contender(events: Trail, mix: Mix, count: int) -> Contender:
+def _contenders(events: Trail, mix: Mix, count: int) -> Iterator[Contender]:
+    """Routing to so many subscriptions, and where they are most what of it is Python calling the same functions."""
     wanted = subscriptions.drawn(mix.draw, events.records, count)
-    calls = Calls()
-    router = router_of(wanted, calls)
-    normalize: Callable[[Raw], Iterator[Any]] = router.normalizer(cloudtrail.SOURCE)
-    route = router.route
+    read = reader(cloudtrail.SOURCE, router_of(wanted))
 
     def routed(body: bytes) -> int:
-        before = calls.count
-        for event in normalize(Raw(body)):
-            for match in route(event):
-                match.handler.function(event)
-        return calls.count - before
+        before = called.count
+        for event, plan in read(Raw(body)):
+            for function in plan.functions:
+                function(event)
+        return called.count - before
 
     counts = _counts(events, wanted)
     if list(map(routed, events.bodies)) != counts:
         raise Wrong(f"with {count} patterns other handlers were called than those whose pattern matches")
-    return Contender(_row(count), lambda: measured(routed, events.bodies, sum(counts), _about(counts)))
+    yield Contender(_row(count), lambda: measured(routed, events.bodies, sum(counts), _about(counts)))
+    if count == subscriptions.COUNTS[-1]:
+        plans = [plan for body in events.bodies for _, plan in read(Raw(body))]
+        yield _calls_alone(plans, counts)
+
+
+def _calls_alone(plans: Sequence[Plan], counts: Sequence[int]) -> Contender:
+    def call(plan: Plan) -> int:
+        before = called.count
+        for function in plan.functions:
+            function(None)
+        return called.count - before
+
+    return Contender("the same calls alone", lambda: measured(call, plans, sum(counts)), "no event is looked at")
 
 
 def _counts(events: Trail, wanted: Sequence[Wanted]) -> list[int]:
@@ -100,18 +112,21 @@ class Calls:
         self.count = 0
 
 
-def router_of(wanted: Sequence[Wanted], calls: Calls) -> Router:
-    """A router with one handler for each subscription, which counts its calls."""
-    return Router([_handler(number, want, calls) for number, want in enumerate(wanted)])
+called = Calls()
 
 
-def _handler(number: int, want: Wanted, calls: Calls) -> Handler:
+def router_of(wanted: Sequence[Wanted]) -> Router:
+    """A router with one handler for each subscription, which counts its calls in `called`."""
+    return Router([_handler(number, want) for number, want in enumerate(wanted)])
+
+
+def _handler(number: int, want: Wanted) -> Handler:
     """A handler that does nothing but count, as the loader makes them of a plugin's functions."""
 
     @cloudtrail.event(want.of_record())
     def count(event: Event) -> None:
         del event
-        calls.count += 1
+        called.count += 1
 
     name = f"subscriber.number_{number}"
     return Handler(name, "subscriber", count, ("event",), subscriptions_of(count), frozenset(), __file__, 1)

@@ -1,4 +1,7 @@
-"""Where does the time go from an event's bytes to its handlers? Each row does what the one above does, and more."""
+"""Where does the time go from an event's bytes to its handlers?
+
+Each row does what the ones above do, and more; but an event that the few deciding fields rule out is read no further.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,20 @@ from typing import Any
 from benchmarks import subscriptions
 from benchmarks.cloudtrail_events import Trail, trail
 from benchmarks.measure import Contender, Race
+from benchmarks.normalize import fingerprint
 from benchmarks.per_event import measured, one_core
-from benchmarks.route import Calls, router_of
+from benchmarks.route import router_of
 from benchmarks.subscriptions import Wanted
 from benchmarks.yardstick import is_there, loading, unmeasured
 from botplatform import codec
-from botplatform.patterns.index import Index
-from botplatform.patterns.parse import compile
-from botplatform.patterns.pruned import decoder
+from botplatform.reader import reader
 from botplatform.source import Raw
 from botplatform.sources.cloudtrail import SOURCE
 
 PATTERNS = 1_000
-DECODED = "what patterns read is decoded"
-NORMALIZED = "an event is made of it"
-ROUTED = "it is routed"
+DECIDING = "the fields that decide are decoded"
+DECODED = "all that patterns look at is decoded"
+ROUTED = "an event is made, its handlers looked up"
 CALLED = "handlers are called"
 READ = "the handlers' events are decoded whole"
 MIXES = {
@@ -49,34 +51,26 @@ def races() -> Iterator[Race]:
 
 
 def _stages(wanted: Sequence[Wanted]) -> dict[str, Stage]:
-    router = router_of(wanted, Calls())
-    normalize, route = router.normalizer(SOURCE), router.route
-
-    def normalized(body: bytes) -> Any:
-        return next(normalize(Raw(body)))
+    router = router_of(wanted)
+    read = reader(SOURCE, router)
 
     def routed(body: bytes) -> Any:
-        return route(normalized(body))
+        return list(read(Raw(body)))
 
     def called(body: bytes) -> None:
-        event = normalized(body)
-        for match in route(event):
-            match.handler.function(event)
+        for event, plan in read(Raw(body)):
+            for function in plan.functions:
+                function(event)
 
-    def read(body: bytes) -> None:
-        event = normalized(body)
-        for match in route(event):
-            match.handler.function(event)
-            event.data  # noqa: B018 - asking decodes
+    def decoded(body: bytes) -> None:
+        for event, plan in read(Raw(body)):
+            for function in plan.functions:
+                function(event)
+                event.data  # noqa: B018 - asking decodes
 
-    return {DECODED: _decoding(wanted), NORMALIZED: normalized, ROUTED: routed, CALLED: called, READ: read}
-
-
-def _decoding(wanted: Sequence[Wanted]) -> Stage:
-    index: Index[int] = Index()
-    for number, want in enumerate(wanted):
-        index.add(number, compile(want.of_event()))
-    return decoder(index.paths)
+    kinds, deciding = router.index.kinds, router.index.deciding
+    few = {path: kinds[path] for path in deciding}
+    return {DECIDING: fingerprint(few), DECODED: fingerprint(kinds), ROUTED: routed, CALLED: called, READ: decoded}
 
 
 def _contender(events: Trail, name: str, stage: Stage) -> Contender:

@@ -97,10 +97,8 @@ def _forgetful(index: Index[str], topics: Sequence[str], matches: int) -> Figure
 
 
 def _measured(look_up: Callable[[str], Sized], topics: Sequence[str], matches: int) -> Figures:
-    found = 0
     began = time.process_time()
-    for topic in topics:
-        found += len(look_up(topic))
+    found = sum(map(len, map(look_up, topics)))  # a loop in Python takes as long as to look a known topic up
     seconds = time.process_time() - began
     if found != matches:
         raise Wrong(f"{found:,} matches were found, there are {matches:,}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from botplatform.errors import Conflict, Rejected, Retry, StateUnavailable
 from botplatform.event import Event
-from botplatform.reply import Reply, as_reply
+from botplatform.reply import Reply, told
 from botplatform.router import Match
 from botplatform.source import EffectRequest, Source
 from botplatform.store import Abandoned, Commit, Committed, Outcome, Readable, Run, StateKey, Store, Work, Write
@@ -19,6 +20,8 @@ CONFLICTS = 20
 CHAIN_LIMIT = 8
 # How many characters such a chain may have; a hundred handlers have passed by then, or somebody made it up.
 CHAIN_SIZE = 8 * 1024
+# What a source that does nothing of the kind has in their places.
+_UNPREPARED, _NOT_FOLLOWED = Source._field_defaults["prepare"], Source._field_defaults["follow_up"]
 
 
 class Failed(Exception):
@@ -62,9 +65,15 @@ class Engine:
         """The source an event belongs to; CloudEvents takes what no other one owns."""
         last, owner = self._last_owned
         if last is not event:  # several ask it of one event, one after the other
-            owner = next((source for source in self.sources.values() if source.owns(event)), self._owner_of_the_rest)
+            owner = self._owner(event)
             self._last_owned = event, owner
         return owner
+
+    def _owner(self, event: Event) -> Source:
+        for source in self.sources.values():
+            if source.owns(event):
+                return source
+        return self._owner_of_the_rest
 
     def run(
         self, event: Event, match: Match, run: Run | None = None, also: Mapping[StateKey, Write] | None = None
@@ -77,8 +86,8 @@ class Engine:
         work = Work(event.source, event.id, match.handler.name)
         run = run or Run()
         done = self.store.outcome(work)
-        committed = Committed(done) if done else self._persist(event, match, run, also or {})
-        if done or (committed.outcome.duplicate and run.answered):
+        committed = Committed(done) if done else self._persist(work, event, match, run, also)
+        if done or (run.answered and committed.outcome.duplicate):
             again = self.store.commit(self.repeat(event, work, committed.outcome, run))
             more = [effect for effect in again.effects if effect not in committed.effects]
             return again._replace(effects=[*committed.effects, *more])
@@ -89,29 +98,32 @@ class Engine:
 
         It also asks for the reply, where the sender was told to wait for it.
         """
-        reply = Reply.from_dict(known.reply) if known.reply else None
-        return Commit(work, event, known, follow_up=self._follow_up(event, reply), run=run)
+        return Commit(work, event, known, follow_up=self._follow_up(event, known.reply), run=run)
 
-    def _follow_up(self, event: Event, reply: Reply | None) -> EffectRequest | None:
+    def _follow_up(self, event: Event, reply: Mapping[str, Any] | None) -> EffectRequest | None:
         """What brings the reply to whoever was answered without it; nobody waits for that of a replay."""
-        if reply is None or REPLAY_OF in event.extensions:
+        if not reply or REPLAY_OF in event.extensions:
             return None
-        return self.source_of(event).follow_up(event, reply)
+        source = self.source_of(event)
+        return None if source.follow_up is _NOT_FOLLOWED else source.follow_up(event, Reply.from_dict(reply))
 
-    def _persist(self, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write]) -> Committed:
+    def _persist(
+        self, work: Work, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write] | None
+    ) -> Committed:
         """Attempt it until its commit meets no other."""
         for lost in range(1, CONFLICTS + 1):
             try:
-                return self._transaction(event, match, run, also)
-            except Abandoned:
+                commit = self.attempt(work, event, match, run, self.store)
+                return self.store.commit(commit._replace(writes={**commit.writes, **also}) if also else commit)
+            except (Failed, Abandoned, StateUnavailable):
                 raise
             except Conflict:
                 time.sleep(pause_after(lost))
+            except Exception as bug:
+                raise self.failure(bug, event, match) from bug
         raise Failed(f"lost its commit to others {CONFLICTS} times")
 
     def _refuse_loop(self, event: Event, handler: str) -> None:
-        if CHAIN not in event.extensions:
-            return
         passed = chain_of(event)
         size = sum(map(len, passed)) + len(passed)
         if size > CHAIN_SIZE:
@@ -119,23 +131,15 @@ class Engine:
         if passed.count(handler) >= self.chain_limit:
             raise Failed(f"a loop: {handler} passed {self.chain_limit} times in {' > '.join(passed)}", final=True)
 
-    def _transaction(self, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write]) -> Committed:
-        commit = self.attempt(event, match, run)
-        try:
-            return self.store.commit(commit._replace(writes={**commit.writes, **also}) if also else commit)
-        except (Conflict, StateUnavailable):
-            raise
-        except Exception as bug:
-            raise self.failure(bug, event, match) from bug
-
-    def attempt(self, event: Event, match: Match, run: Run, store: Readable | None = None) -> Commit:
-        """Run the handler once on what `store` has, the engine's own by default, and return what it wants committed.
+    def attempt(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
+        """Run the handler once on what `store` has, and return what it wants committed as the outcome of `work`.
 
         Raises Failed, Conflict when it is to be run again, or StateUnavailable; nothing has happened then.
         """
-        self._refuse_loop(event, match.handler.name)
+        if CHAIN in event.extensions:
+            self._refuse_loop(event, match.handler.name)
         try:
-            return self._run_handler(event, match, run, store or self.store)
+            return self._run_handler(work, event, match, run, store)
         except (Failed, Conflict, StateUnavailable):
             raise
         except (Exception, SystemExit) as bug:
@@ -158,37 +162,39 @@ class Engine:
 
         getLogger(__name__).error("%s failed on %r", handler, event, exc_info=bug)
 
-    def _run_handler(self, event: Event, match: Match, run: Run, store: Readable) -> Commit:
+    def _run_handler(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
         """Run the handler once and collect what it asked for, committing nothing."""
-        began = time.perf_counter()
-        unit = Unit(store, match.handler.plugin, self.clock())
+        plugin, began = match.handler.plugin, time.perf_counter()
+        unit = Unit(store, plugin, self.clock())
         try:
             reply = self._call(event, match, unit)
         except Rejected as rejected:
             if run.answered:
                 raise Failed(str(rejected), final=True) from rejected
             # Somebody waits: what they got wrong is the answer, and nothing else of the run counts.
-            unit, reply = Unit(store, match.handler.plugin, self.clock()), Reply(_sentence(rejected))
+            unit, reply = Unit(store, plugin, self.clock()), {"text": _sentence(rejected)}
+        took = time.perf_counter() - began
         if event.extensions.get(WITHHOLD) is True:
             unit.withhold_effects()
-        told, took = reply.to_dict() if reply else None, time.perf_counter() - began
-        outcome = Outcome(told, run.attempt, took, tuple(unit.suppressed))
-        work, follow_up = Work(event.source, event.id, match.handler.name), self._follow_up(event, reply)
-        return Commit(work, event, outcome, unit.reads(), unit.writes(), unit.effects, follow_up, run, unit.found())
+        outcome = Outcome(reply, run.attempt, took, tuple(unit.suppressed))
+        return unit.commit(work, event, outcome, self._follow_up(event, reply), run)
 
-    def _call(self, event: Event, match: Match, unit: Unit) -> Reply | None:
-        """Call the handler with an event of its own; raises Rejected where its subscription does not fit."""
+    def _call(self, event: Event, match: Match, unit: Unit) -> dict[str, Any] | None:
+        """What the handler answers, called with what it takes; raises Rejected where its subscription does not fit."""
         if match.rejected:
             raise match.rejected
-        handler = match.handler
+        handler, original = match.handler, event
+        given: dict[str, Any] = {}
         source = self.sources.get(match.subscription.source)
-        own = source.prepare(event.fresh(), match.subscription) if source else event.fresh()
-        declared = (handler.uses, self.plugins, handler.keeps_state)
-        ctx = Context(own, handler.name, unit, unit.now, match.params, *declared)
-        if len(handler.arguments) == 2:
-            return as_reply(handler.function(event=own, ctx=ctx))
-        given = {"event": own, "ctx": ctx}
-        return as_reply(handler.function(**{name: given[name] for name in handler.arguments}))
+        if source and source.prepare is not _UNPREPARED:
+            event = source.prepare(event.fresh(), match.subscription)
+        if "event" in handler.arguments:
+            # Its own: whoever is given it may change its data.
+            given["event"] = event.fresh() if event is original else event
+        if "ctx" in handler.arguments:
+            name, uses, keeps_state = handler.name, handler.uses, handler.keeps_state
+            given["ctx"] = Context(event, name, unit, unit.now, match.params, uses, self.plugins, keeps_state)
+        return told(handler.function(**given))
 
 
 def pause_after(lost: int) -> float:

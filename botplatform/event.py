@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Never, cast
+from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast
 
 from botplatform import attributes, codec
 from botplatform.errors import Rejected
@@ -13,33 +13,15 @@ from botplatform.errors import Rejected
 if TYPE_CHECKING:
     from typing import Self
 
-    Glimpse = Callable[[], Mapping[str, Any]]
-
 SPEC_VERSION: Final = "1.0"
 JSON: Final = "application/json"
+T = TypeVar("T")
 
 _UNDECODED: Any = object()
 _NO_EXTENSIONS: Final[Mapping[str, str | int | bool]] = MappingProxyType({})
 
 
 class _Attributes:
-    __slots__ = (
-        "_data",
-        "_data_json",
-        "_fingerprint",
-        "_glimpse",
-        "_original",
-        "_read",
-        "_time",
-        "datacontenttype",
-        "dataschema",
-        "extensions",
-        "id",
-        "source",
-        "subject",
-        "type",
-    )
-
     id: str
     source: str
     type: str
@@ -50,10 +32,9 @@ class _Attributes:
     _data: Any
     _data_json: bytes | None
     _time: str | None
-    _fingerprint: Hashable
-    _glimpse: tuple[frozenset[str], Glimpse]
     _original: Event | None
-    _read: Callable[[], Event] | None
+    _read: tuple[Callable[[Any], Event], Any]
+    __slots__ = tuple(__annotations__)
 
 
 class _Draft(_Attributes):
@@ -112,13 +93,14 @@ class Event(_Attributes):
         type: str,
         subject: str | None,
         time: str | None,
-        record: dict[str, Any],
+        record: dict[str, Any] | None,
         extensions: dict[str, str | int | bool] | None = None,
+        json: bytes | None = None,
     ) -> Event:
-        """An event whose data is a record, and whose attributes are known to be what CloudEvents wants."""
+        """An event whose data is a record, or else `json`, and whose attributes are known to be valid."""
         draft = _draft(id, source, type, subject, time)
-        draft._data = record
-        draft._data_json = None
+        draft._data = record if json is None else _UNDECODED
+        draft._data_json = json
         draft.datacontenttype = JSON
         if extensions:
             draft.extensions = MappingProxyType(extensions)
@@ -126,24 +108,15 @@ class Event(_Attributes):
         return draft  # type: ignore[return-value]
 
     @classmethod
-    def unread(cls, paths: frozenset[str], glimpse: Glimpse, read: Callable[[], Event], fingerprint: Hashable) -> Event:
-        """An event of which only what lies at some dotted paths of its JSON form is known, and given by `glimpse`.
+    def unread(cls, read: Callable[[T], Event], of: T) -> Event:
+        """The event that `read(of)` makes as soon as somebody asks for anything in it.
 
-        `read` reads all of it as soon as somebody asks for anything else. It may raise Rejected: whoever wants to keep
-        the event or to handle it calls `settle` first. Events with the same `fingerprint` have the same glimpse.
+        It may raise Rejected: whoever wants to keep the event or to handle it calls `settle` first.
         """
         draft = _Draft()
-        draft._glimpse = paths, glimpse
-        draft._fingerprint = fingerprint
-        draft._read = read
-        draft.__class__ = cls  # type: ignore[assignment]
+        draft._read = read, of
+        draft.__class__ = _Unread  # type: ignore[assignment]
         return draft  # type: ignore[return-value]
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in _Attributes.__slots__ or self._read is None:
-            raise AttributeError(f"an event has no attribute {name!r}")
-        self.settle()
-        return getattr(self, name)
 
     def __setattr__(self, name: str, value: object) -> Never:
         raise AttributeError(f"an event cannot be changed: {name}")
@@ -157,6 +130,11 @@ class Event(_Attributes):
         if self._data is _UNDECODED:
             object.__setattr__(self, "_data", codec.decode(self.data_json))
         return self._data
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether `data` is bytes that are no JSON; it need not be decoded to tell."""
+        return isinstance(self._data, bytes)
 
     @property
     def data_json(self) -> bytes:
@@ -179,12 +157,6 @@ class Event(_Attributes):
 
     def settle(self) -> Event:
         """This event, once all of it has been read; raises Rejected where it turns out to be none."""
-        if self._read:
-            whole = self._read()
-            for name in _Attributes.__slots__:
-                if name not in ("_fingerprint", "_glimpse", "_read"):
-                    object.__setattr__(self, name, getattr(whole, name))
-            object.__setattr__(self, "_read", None)  # last: another thread may look at the same time
         return self
 
     def fresh(self) -> Event:
@@ -217,15 +189,6 @@ class Event(_Attributes):
         elif self.data is not None:
             fields["data"] = self.data
         return fields
-
-    def seen(self, paths: frozenset[str]) -> Mapping[str, Any]:
-        """`to_dict`, or as much of it as lies at these dotted paths, where that is all that was read so far."""
-        return self._glimpse[1]() if self._read and self._glimpse[0] == paths else self.to_dict()
-
-    def fingerprint(self, paths: frozenset[str]) -> Hashable:
-        """What equals that of other events for which `seen(paths)` is the same; None where nobody knows."""
-        known = self._glimpse[0] if self._read else None
-        return self._fingerprint if known is paths or known == paths else None
 
     def to_json(self) -> bytes:
         """The event in the CloudEvents JSON format; `data` is copied as it arrived."""
@@ -285,6 +248,26 @@ class Event(_Attributes):
         return f"<Event {self.type}{subject} id={self.id!r} source={self.source!r}>"
 
 
+class _Unread(Event):
+    """An event that was not read yet, and is a plain one from when it is: looking for what is missing takes time."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _Attributes.__slots__:
+            raise AttributeError(f"an event has no attribute {name!r}")
+        return getattr(self.settle(), name)
+
+    def settle(self) -> Event:
+        read, of = self._read
+        whole = read(of)
+        for name in _Attributes.__slots__:
+            if name != "_read":
+                object.__setattr__(self, name, getattr(whole, name))
+        object.__setattr__(self, "__class__", Event)  # last: another thread may look at the same time
+        return self
+
+
 def _draft(id: str, source: str, type: str, subject: str | None, time: str | None) -> _Draft:
     draft = _Draft()
     draft.id = id
@@ -295,5 +278,4 @@ def _draft(id: str, source: str, type: str, subject: str | None, time: str | Non
     draft.dataschema = None
     draft.extensions = _NO_EXTENSIONS
     draft._original = None
-    draft._read = None
     return draft

@@ -48,6 +48,8 @@ class Reply(NamedTuple):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Reply:
         """The reply that `to_dict` described."""
+        if len(values) == 1 and "text" in values:
+            return cls(values["text"])
         card = values.get("card")
         return cls(**{**values, "card": Card(**card)} if card else values)
 
@@ -66,10 +68,12 @@ class Reply(NamedTuple):
 _NOTHING_BUT_TEXT = Reply()[1:]
 
 
-def as_reply(answer: object) -> Reply | None:
-    """What a handler returned as a Reply, None for nothing; raises TypeError for anything else."""
-    if answer is None or isinstance(answer, Reply):
-        return answer
+def told(answer: object) -> dict[str, Any] | None:
+    """What a handler returned as `Reply.to_dict` has it, None for nothing; raises TypeError for what is no answer."""
+    if answer is None:
+        return None
     if isinstance(answer, str):
-        return Reply(answer)
+        return {"text": answer} if answer else {}
+    if isinstance(answer, Reply):
+        return answer.to_dict()
     raise TypeError(f"a handler returns a Reply, text or None, not {type(answer).__name__}")

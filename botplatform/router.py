@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from botplatform import codec
 from botplatform.errors import Rejected
-from botplatform.patterns.index import Index
+from botplatform.patterns.index import NOTHING_CAPTURED, Index
 from botplatform.subscription import Limits, no_params
 from botplatform.values import NamedTuple
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from botplatform.event import Event
     from botplatform.patterns import index
     from botplatform.patterns.match import Pattern
-    from botplatform.source import Raw, Source
     from botplatform.subscription import Subscription
 
     Answer = index.Answer[int]
 
 
-# How many answers of the index, and how many fingerprints, are remembered with what they mean.
-PLANS = 4096
+# How much is remembered at a place with what it means: answers of the index, names, fingerprints.
+REMEMBERED = 4096
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 
 class Handler(NamedTuple):
@@ -54,13 +55,25 @@ class Match(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What events concern, and whether any subscription takes parameters out of them."""
+    """What events concern: the functions of the handlers, a match of each, and whether any takes parameters out."""
 
+    functions: tuple[Callable[..., Any], ...]
     matches: tuple[Match, ...]
     binds: bool
 
+    def bound(self, event: Event) -> tuple[Match, ...]:
+        """The matches of one of these events, with the parameters that subscriptions take out of it.
 
-NOBODY = Plan((), False)
+        Of a replay, those it is for. Raises Rejected where the event is unread and turns out to be none.
+        """
+        only = event.extensions.get(REPLAY_TO)
+        if not (self.binds or only):
+            return self.matches
+        return tuple([_with_params(match, event) for match in self.matches if not only or only == match.handler.name])
+
+
+NOBODY = Plan((), (), False)
+_NAMES = ("type", "subject", "source")
 
 
 class Router:
@@ -68,74 +81,62 @@ class Router:
 
     def __init__(self, handlers: Iterable[Handler] = ()) -> None:
         self.handlers = {handler.name: handler for handler in handlers}
-        self._subscribed = [(h, s) for h in self.handlers.values() for s in h.subscriptions]
-        self._index: Index[int] = Index()
-        for number, (_, subscription) in enumerate(self._subscribed):
+        self._subscribed = [
+            Match(handler, subscription, NOTHING_CAPTURED)
+            for handler in self.handlers.values()
+            for subscription in handler.subscriptions
+        ]
+        self.index: Index[int] = Index()
+        for number, (_, subscription, *_) in enumerate(self._subscribed):
             if subscription.topic:
-                self._index.add_topic(number, subscription.topic)
+                self.index.add_topic(number, subscription.topic)
             else:
-                self._index.add(number, _pattern(subscription))
-        self._paths = self._index.paths
-        self._reads_data = any(path.partition(".")[0] in ("data", "data_base64") for path in self._paths)
+                self.index.add(number, _pattern(subscription))
+        paths = self.index.paths
+        # Where patterns look at nothing else, what these are the same for concerns the same handlers.
+        self._names = attrgetter(*_NAMES) if paths <= {*_NAMES} else None
+        self._reads_data = any(path.partition(".")[0] in ("data", "data_base64") for path in paths)
         self._known: dict[str, list[Subscription]] = {}
         self._plans: dict[int, tuple[Answer, Plan]] = {}
-        self._alike: dict[Hashable, Plan] = {}
-
-    def normalizer(self, source: Source) -> Callable[[Raw], Iterator[Event | Rejected]]:
-        """`source.normalize`, which may read no more of each event than the patterns look at: see `Event.unread`.
-
-        It is for this router's `route` to see such an event first; whoever goes on with it has to `settle` it.
-        """
-        if source.reading is None or not codec.skips():
-            return source.normalize
-        return source.reading(self._paths, self._index.kinds)
+        self._alike: dict[tuple[Any, ...], Plan] = {}
 
     def route(self, event: Event) -> tuple[Match, ...]:
-        """The handlers an event concerns, each once, in the order they were loaded; of a replay, those it is for.
+        """The handlers an event concerns, each once, in the order they were loaded; of a replay, those it is for."""
+        return self.plan(event).bound(event)
 
-        Raises Rejected where parameters have to be taken out of an unread event that turns out to be none.
-        """
-        fingerprint = event.fingerprint(self._paths)
-        if fingerprint is None:
-            return _bound(self._plan_of(event), event)
-        plan = self._alike.get(fingerprint)
-        if plan is None:
-            plan = self._plan_of(event)
-            if len(self._alike) >= PLANS:
-                self._alike.clear()
-            self._alike[fingerprint] = plan
-        return _bound(plan, event) if plan.binds else plan.matches
+    def plan(self, event: Event) -> Plan:
+        """What an event concerns, before parameters are taken out of it."""
+        if self._names is None:
+            return self.plan_by(event.to_dict() if self._reads_data else event.attributes())
+        names = self._names(event)
+        return self._alike.get(names) or keep(self._alike, names, self.plan_by(event.attributes()))
 
-    def _plan_of(self, event: Event) -> Plan:
-        fields = event.seen(self._paths) if self._reads_data else event.attributes()
-        answer = self._index.match(fields, fields.get("subject") if fields.get("type") == MQTT_MESSAGE else None)
-        return self._plan(answer) if answer else NOBODY
+    def plan_by(self, fields: Mapping[str, Any]) -> Plan:
+        """The same by as much of the event's JSON form as the patterns of `index` look at."""
+        answer = self.index.match(fields, fields.get("subject") if fields.get("type") == MQTT_MESSAGE else None)
+        return self._meant(answer) if answer else NOBODY
 
-    def _plan(self, answer: Answer) -> Plan:
+    def _meant(self, answer: Answer) -> Plan:
         """What an answer of the index means. It gives the very same tuple again and again, so that is kept by it."""
         known, plan = self._plans.get(id(answer), (None, NOBODY))
-        if known is answer:
-            return plan
-        plan = self._planned(answer)
-        if len(self._plans) >= PLANS:
-            self._plans.clear()
-        self._plans[id(answer)] = (answer, plan)
+        if known is not answer:
+            _, plan = keep(self._plans, id(answer), (answer, self._planned(answer)))
         return plan
 
     def _planned(self, answer: Answer) -> Plan:
         found: dict[str, Match] = {}
-        matches = [Match(*self._subscribed[number], captured) for number, captured in answer]
+        matches = [_capturing(self._subscribed[number], captured) for number, captured in answer]
         only_fallbacks = all(match.subscription.fallback for match in matches)
         for match in matches:
             if only_fallbacks or not match.subscription.fallback:
                 found.setdefault(match.handler.name, match)
         binds = any(match.subscription.bind is not no_params for match in found.values())
-        return Plan(tuple(found.values()), binds)
+        return Plan(tuple([match.handler.function for match in found.values()]), tuple(found.values()), binds)
 
     def known(self, source: str) -> list[Subscription]:
         """Every subscription to one source."""
         if source not in self._known:
-            self._known[source] = [s for _, s in self._subscribed if s.source == source]
+            self._known[source] = [m.subscription for m in self._subscribed if m.subscription.source == source]
         return self._known[source]
 
     def nearest(self, source: str, subject: str | None) -> str | None:
@@ -149,7 +150,7 @@ class Router:
     def explain(self, event: Event) -> Iterator[tuple[Handler, Subscription, str | None]]:
         """Every subscription with the reason why it does not take the event, None for those that do."""
         fields = event.to_dict()
-        reasons = [(h, s, _why_not(s, event, fields)) for h, s in self._subscribed]
+        reasons = [(h, s, _why_not(s, event, fields)) for h, s, *_ in self._subscribed]
         taken = next((h.name for h, s, reason in reasons if reason is None and not s.fallback), None)
         for handler, subscription, reason in reasons:
             beaten = taken if subscription.fallback and reason is None else None
@@ -168,12 +169,16 @@ REPLAY_TO = "replayto"
 MQTT_MESSAGE = "org.mqtt.message"
 
 
-def _bound(plan: Plan, event: Event) -> tuple[Match, ...]:
-    """What a plan means for an event, with the parameters that subscriptions take out of it."""
-    only = event.extensions.get(REPLAY_TO)
-    if not (plan.binds or only):
-        return plan.matches
-    return tuple(_with_params(match, event) for match in plan.matches if only in (None, "", match.handler.name))
+def keep(known: dict[K, V], key: K, value: V) -> V:
+    """Remember a value, which is returned; when there are too many, all others are forgotten."""
+    if len(known) >= REMEMBERED:
+        known.clear()
+    known[key] = value
+    return value
+
+
+def _capturing(match: Match, captured: Mapping[str, str]) -> Match:
+    return Match(match.handler, match.subscription, captured) if captured else match
 
 
 def _with_params(match: Match, event: Event) -> Match:
@@ -182,7 +187,8 @@ def _with_params(match: Match, event: Event) -> Match:
     if subscription.bind is no_params:
         return match
     try:
-        return Match(match.handler, subscription, {**match.params, **subscription.bind(event)})
+        taken = subscription.bind(event)
+        return Match(match.handler, subscription, {**match.params, **taken} if match.params else taken)
     except Rejected as rejected:
         return Match(match.handler, subscription, match.params, rejected)
 

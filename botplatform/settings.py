@@ -24,10 +24,16 @@ def _port(value: str) -> int:
     return int(value)
 
 
-def _count(value: str) -> int:
-    if not value.isdigit() or int(value) < 1:
-        raise ValueError("wanted a number, 1 or more")
-    return int(value)
+def _at_least(least: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not value.isdigit() or int(value) < least:
+            raise ValueError(f"wanted a number, {least} or more")
+        return int(value)
+
+    return parse
+
+
+_count = _at_least(1)
 
 
 def _names(value: str) -> tuple[str, ...]:
@@ -115,6 +121,12 @@ class Settings:
         100_000,
         "effects still to be performed; beyond, sources are slowed down",
         _count,
+    )
+    bodies_limit: int = _setting(
+        "BOTPLATFORM_BODIES_LIMIT",
+        128,
+        "MiB of HTTP requests in memory, from when they are read to their answer; beyond, they are refused",
+        _at_least(32),
     )
     log_days: int = _setting("BOTPLATFORM_LOG_DAYS", 7, "days for which the log and the done-markers are kept", _count)
     log_limit: int = _setting(

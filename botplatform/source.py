@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from botplatform import codec
 from botplatform.errors import Rejected
@@ -17,13 +17,23 @@ if TYPE_CHECKING:
 
 
 MASK = "***"
+UNREAD: Final = object()
+"""In place of a value that nobody has decoded."""
 
 
 class Raw(NamedTuple):
-    """Bytes as they came from outside, with the headers (lower-case names) that came along, if any."""
+    """Bytes as they came from outside, with the headers (lower-case names) that came along, if any.
+
+    `value` is what they hold as JSON, where that is known already.
+    """
 
     body: bytes
     headers: Mapping[str, str] = MappingProxyType({})
+    value: Any = UNREAD
+
+    def read(self, decode: Callable[[bytes], Any]) -> Any:
+        """What the bytes hold, by `decode` where it is not known."""
+        return decode(self.body) if self.value is UNREAD else self.value
 
     @property
     def media_type(self) -> str:
@@ -91,6 +101,18 @@ def _nothing_to_say(event: Event, known: Sequence[Subscription]) -> None:
     del event, known
 
 
+class Reading(NamedTuple):
+    """How the bytes of one event are read no further than patterns look at it; both functions are pure.
+
+    - `fingerprint(body)`: what equals that of other events for which the patterns see the same. It raises one of
+      `codec.undecodable()` where the bytes hold something else, or where only reading all of them can tell.
+    - `glimpse(body)`: what the patterns see, as the event's JSON form has it, in bytes that have a fingerprint.
+    """
+
+    fingerprint: Callable[[bytes], Hashable]
+    glimpse: Callable[[bytes], Mapping[str, Any]]
+
+
 class Source(NamedTuple):
     """All the platform knows about one outside system; every function is pure.
 
@@ -111,8 +133,8 @@ class Source(NamedTuple):
       listed, tested or deployed: a Lambda function trusts what was deployed.
     - `owns(event)`: whether an event came from this source; `signed` says that it must have come through its own door.
     - `secrets`: names of fields, at any depth of `data`, that are masked wherever an event is kept or shown.
-    - `reading(paths, kinds)`: `normalize` for patterns that look at these dotted paths into an event, with what
-      `Index.kinds` says of them: its events may be unread (`Event.unread`). It is asked for only where `codec.skips()`.
+    - `reading(kinds)`: how to read what patterns look at, by dotted path with what `Index.kinds` says of it; None where
+      it takes the whole event. It is asked for only where `codec.skips()`.
     """
 
     name: str
@@ -132,7 +154,7 @@ class Source(NamedTuple):
     check: Callable[[Subscription], None] = _no_objection
     signed: bool = False
     secrets: frozenset[str] = frozenset()
-    reading: Callable[[frozenset[str], Mapping[str, Any]], Callable[[Raw], Iterator[Event | Rejected]]] | None = None
+    reading: Callable[[Mapping[str, Any]], Reading | None] | None = None
 
 
 def quoted(text: object) -> str:
@@ -142,11 +164,10 @@ def quoted(text: object) -> str:
 
 def text_at(value: Any, *path: str) -> str | None:
     """The text at a path into nested objects, None where there is none or an empty one."""
-    try:
-        for name in path:
-            value = value[name]
-    except (KeyError, TypeError):
-        return None
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
     return value if value and isinstance(value, str) else None
 
 

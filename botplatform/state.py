@@ -16,6 +16,8 @@ VALUE_LIMIT = 390 * 1024
 # takes one of them and up to 400 KB, and a host may have something of its own to remember.
 VALUES_LIMIT = 98
 TOTAL_LIMIT = 3_500 * 1024
+# So few values cannot be too large together.
+_FEW = TOTAL_LIMIT // VALUE_LIMIT
 # A log is for reading: of a larger value it tells the size.
 TOLD_LIMIT = 16 * 1024
 
@@ -27,105 +29,116 @@ class State:
     `append` and `create` read nothing, so they never conflict. A value that was read is a copy: to change it, set it.
     """
 
-    def __init__(self, store: Readable, plugin: str, now: float, sizes: dict[StateKey, int] | None = None) -> None:
-        """`sizes`, in bytes, are of all that one unit of work read or changed: its states share them."""
+    __slots__ = ("_now", "_plugin", "_read", "_sizes", "_store", "_writes")
+
+    def __init__(self, store: Readable, plugin: str, now: float, beside: State | None = None) -> None:
+        """`beside` is another state of the same unit of work, if there is one: they are committed together."""
         self._store = store
         self._plugin = plugin
         self._now = now
-        self._sizes = {} if sizes is None else sizes
-        self._read: dict[str, Value] = {}
-        self._writes: dict[str, Write] = {}
+        self._read: dict[StateKey, Value] = beside._read if beside else {}
+        self._writes: dict[StateKey, Write] = beside._writes if beside else {}
+        self._sizes: dict[StateKey, int] = beside._sizes if beside else {}
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, `default` when there is none."""
-        json = self._current(key)
+        json = self._current(self._named(key))
         return default if json is None else codec.decode(json)
 
     def __getitem__(self, key: str) -> Any:
-        json = self._current(key)
+        json = self._current(self._named(key))
         if json is None:
             raise KeyError(key)
         return codec.decode(json)
 
     def __contains__(self, key: str) -> bool:
-        return self._current(key) is not None
+        return self._current(self._named(key)) is not None
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set(key, value)
 
     def __delitem__(self, key: str) -> None:
-        self._put(key, Write("delete"))
+        self._put(self._named(key), Write("delete"))
 
     def set(self, key: str, value: Any, expires: str | timedelta | None = None) -> None:
         """Replace the value; it is gone after `expires` ("7d"), if given."""
         until = None if expires is None else self._now + seconds(expires)
-        self._put(key, Write("put", codec.encode(value), until))
+        self._put(self._named(key), Write("put", codec.encode(value), until))
 
     def create(self, key: str, value: Any) -> None:
         """Set the value unless there is one by the time of the commit: the first writer wins."""
-        self._change(key, Write("create", codec.encode(value)))
+        self._change(self._named(key), Write("create", codec.encode(value)))
 
     def add(self, key: str, amount: float = 1) -> None:
         """Add to a number, 0 when there is none."""
-        self._change(key, Write("add", codec.encode(amount)))
+        self._change(self._named(key), Write("add", codec.encode(amount)))
 
     def append(self, key: str, *items: Any) -> None:
         """Append to a list, [] when there is none."""
-        self._change(key, Write("append", codec.encode(list(items))))
+        self._change(self._named(key), Write("append", codec.encode(list(items))))
 
     def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """The names that begin with `prefix` and their values, sorted.
 
         Each value seen is checked at the commit; one that appears meanwhile goes unnoticed.
         """
-        stored = dict(self._store.scan(self._plugin, prefix))
+        stored = {StateKey(self._plugin, name): value for name, value in self._store.scan(self._plugin, prefix)}
         for key, value in stored.items():
             if key not in self._read:
                 self._remember(key, value)
-        for key in sorted({*stored, *(key for key in self._writes if key.startswith(prefix))}):
+        changed = [key for key in self._writes if key.plugin == self._plugin and key.key.startswith(prefix)]
+        for key in sorted({*stored, *changed}):
             json = self._current(key)
             if json is not None:
-                yield key, codec.decode(json)
+                yield key.key, codec.decode(json)
 
     def reads(self) -> dict[StateKey, int]:
         """The versions the commit has to find unchanged."""
-        return {StateKey(self._plugin, key): value.version for key, value in self._read.items()}
+        return {key: value.version for key, value in self._read.items()} if self._read else {}
 
     def found(self) -> dict[StateKey, bytes | None]:
         """What was there where the handler looked, as JSON."""
-        return {StateKey(self._plugin, key): value.json for key, value in self._read.items()}
+        return {key: value.json for key, value in self._read.items()} if self._read else {}
 
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
-        return {StateKey(self._plugin, key): write for key, write in self._writes.items()}
+        return self._writes.copy()
 
-    def _current(self, key: str) -> bytes | None:
+    def _named(self, key: object) -> StateKey:
+        # Amazon DynamoDB, "Constraints": a sort key holds 1 to 1,024 bytes.
+        if not isinstance(key, str) or not 0 < len(key.encode()) <= 900:
+            raise ValueError(f"a state name is a text of 1 to 900 bytes, not {key!r:.60}")
+        return StateKey(self._plugin, key)
+
+    def _current(self, key: StateKey) -> bytes | None:
         """The value as this handler sees it: what is stored, and its own changes on top."""
         write = self._writes.get(key)
         if write is not None and write.kind in ("put", "delete"):
             return write.json or None
         if key not in self._read:
-            self._remember(key, self._store.read(StateKey(self._plugin, _checked(key))))
+            self._remember(key, self._store.read(key))
         stored = self._read[key].json
         return stored if write is None else applied(stored, write)
 
-    def _remember(self, key: str, value: Value) -> None:
+    def _remember(self, key: StateKey, value: Value) -> None:
         self._count(key, value.json or b"")
         self._read[key] = value
 
-    def _put(self, key: str, write: Write) -> None:
-        self._count(_checked(key), _fitting(write.json, f"state {key!r}"))
+    def _put(self, key: StateKey, write: Write) -> None:
+        self._count(key, _fitting(write.json, key))
         self._writes[key] = write
 
-    def _count(self, key: str, json: bytes) -> None:
+    def _count(self, key: StateKey, json: bytes) -> None:
         """Refuse more values, or more of them all, than any store could commit at once."""
-        self._sizes[StateKey(self._plugin, key)] = len(json)
+        self._sizes[key] = len(json)
+        if len(self._sizes) <= _FEW:
+            return
         if len(self._sizes) > VALUES_LIMIT:
             raise ValueError(f"a handler may read and change at most {VALUES_LIMIT} values for one event")
         if sum(self._sizes.values()) > TOTAL_LIMIT:
             raise ValueError(f"a handler may read and change at most {TOTAL_LIMIT:,} bytes for one event")
 
-    def _change(self, key: str, change: Write) -> None:
+    def _change(self, key: StateKey, change: Write) -> None:
         """Put `change` on top of what this handler did to the value before."""
         before = self._writes.get(key)
         if before is None:
@@ -156,7 +169,7 @@ def applied(stored: bytes | None, write: Write) -> bytes:
     wanted: Any = list if write.kind == "append" else (int, float)
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise TypeError(f"cannot {write.kind} to a {type(value).__name__}")
-    return _fitting(codec.encode(value + change), "a value in the state")
+    return _fitting(codec.encode(value + change))
 
 
 def _is_short(json: bytes) -> bool:
@@ -177,14 +190,8 @@ def told(change: Change) -> dict[str, Any]:
     return about | {name: codec.decode(json) for name, json in values.items() if json is not None}
 
 
-def _fitting(json: bytes, what: str) -> bytes:
+def _fitting(json: bytes, key: StateKey | None = None) -> bytes:
     if len(json) > VALUE_LIMIT:
+        what = f"state {key.key!r}" if key else "a value in the state"
         raise ValueError(f"{what} would take {len(json):,} bytes, {VALUE_LIMIT:,} are possible")
     return json
-
-
-def _checked(key: object) -> str:
-    # Amazon DynamoDB, "Constraints": a sort key holds 1 to 1,024 bytes.
-    if not isinstance(key, str) or not 0 < len(key.encode()) <= 900:
-        raise ValueError(f"a state name is a text of 1 to 900 bytes, not {key!r:.60}")
-    return key

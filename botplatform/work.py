@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
 from botplatform.durations import seconds, words
 from botplatform.source import EffectRequest
 from botplatform.state import State
+from botplatform.store import Commit
 from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
     from logging import Logger
 
     from botplatform.event import Event
-    from botplatform.store import Readable, StateKey, Write
+    from botplatform.store import Outcome, Readable, Run, StateKey, Work, Write
     from botplatform.subscription import Subscription
 
-T = TypeVar("T")
 # Amazon SNS, "Publishing SMS messages": at most 1,600 characters in one message.
 TEXT_LIMIT = 1600
 _TOPIC_WILDCARD = r"[+#\0]"
@@ -58,31 +58,37 @@ class PluginInfo(NamedTuple):
 class Unit:
     """All that one run of a handler read, changed and asked for."""
 
+    __slots__ = ("_plugin", "_state", "_store", "_withheld", "effects", "now", "suppressed")
+
     def __init__(self, store: Readable, plugin: str, now: float) -> None:
         self.effects: list[EffectRequest] = []
         self.suppressed: list[str] = []
         self._store = store
         self._plugin = plugin
         self.now = now
-        self._states: dict[str, State] = {}
-        self._sizes: dict[StateKey, int] = {}
+        self._state: State | None = None
         self._withheld = False
 
     @property
     def state(self) -> State:
-        """The plugin's own values."""
-        return self._state(self._plugin)
+        """The plugin's own values; many handlers keep none."""
+        if self._state is None:
+            self._state = State(self._store, self._plugin, self.now)
+        return self._state
 
     @property
     def last_said(self) -> State:
         """When the plugin last sent which text."""
-        return self._state(last_said(self._plugin))
+        return State(self._store, last_said(self._plugin), self.now, self.state)
 
-    def _state(self, name: str) -> State:
-        """Made when it is first asked for: many handlers keep nothing."""
-        if name not in self._states:
-            self._states[name] = State(self._store, name, self.now, self._sizes)
-        return self._states[name]
+    def commit(
+        self, work: Work, event: Event, outcome: Outcome, follow_up: EffectRequest | None, run: Run | None
+    ) -> Commit:
+        """All of it, to happen together or not at all."""
+        if self._state is None:
+            return Commit(work, event, outcome, {}, {}, self.effects, follow_up, run)
+        reads, writes, found = self.reads(), self.writes(), self.found()
+        return Commit(work, event, outcome, reads, writes, self.effects, follow_up, run, found)
 
     def withhold_effects(self) -> None:
         """Drop what was asked for, and with it what `once_per` notes: a text nobody gets must hold no other one up."""
@@ -92,22 +98,16 @@ class Unit:
 
     def reads(self) -> dict[StateKey, int]:
         """The versions the commit has to find unchanged."""
-        return self._together(State.reads)
+        return self.state.reads()
 
     def found(self) -> dict[StateKey, bytes | None]:
         """What was there where the handler looked, as JSON."""
-        return self._together(State.found)
+        return self.state.found()
 
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
-        return self.state.writes() if self._withheld else self._together(State.writes)
-
-    def _together(self, part: Callable[[State], dict[StateKey, T]]) -> dict[StateKey, T]:
-        """The same of all states there are: mostly none, or one."""
-        merged: dict[StateKey, T] = {}
-        for state in self._states.values():
-            merged.update(part(state))
-        return merged
+        writes = self.state.writes()
+        return {key: writes[key] for key in writes if key.plugin == self._plugin} if self._withheld else writes
 
 
 class Context:
@@ -133,10 +133,13 @@ class Context:
         self._unit = unit
         self._event = event
         self._handler = handler
-        self._plugin = handler.partition(".")[0]
         self._uses = uses
         self._plugins = plugins
         self._keeps_state = keeps_state
+
+    @property
+    def _plugin(self) -> str:
+        return self._handler.partition(".")[0]
 
     @property
     def now(self) -> datetime:

@@ -136,6 +136,18 @@ def test_a_handler_has_an_event_of_its_own(engine: Engine) -> None:
     assert event.data == {"list": []}
 
 
+def test_a_source_that_is_exchanged_for_another_prepares_the_events_from_then_on(engine: Engine) -> None:
+    def prepare(event: Event, _: object) -> Event:
+        return event.replace(data="prepared")
+
+    match = match_of(lambda event: event.data)
+    before = engine.run(happened("1", data="as it came"), match)
+    engine.sources = {name: source._replace(prepare=prepare) for name, source in engine.sources.items()}
+    after = engine.run(happened("2", data="as it came"), match)
+
+    assert [replies(before)[0], replies(after)[0]] == [{"text": "as it came"}, {"text": "prepared"}]
+
+
 def test_the_outcome_says_which_attempt_it_was(engine: Engine) -> None:
     assert engine.run(happened(), match_of(count), Run(attempt=3)).outcome.attempts == 3
 

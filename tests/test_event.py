@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -278,48 +277,37 @@ def test_it_is_ordered_by_its_partition_key_else_by_its_subject(attributes: dict
     assert happened(**attributes).key == key
 
 
-def unread(read: Callable[[], Event], paths: frozenset[str] = frozenset({"data.a"})) -> Event:
-    return Event.unread(paths, lambda: {"data": {"a": 1}}, read, "a is 1")
-
-
 def test_an_unread_event_is_read_once_when_something_is_asked_for() -> None:
-    readings: list[Event] = []
+    readings: list[str] = []
 
-    def read() -> Event:
-        readings.append(SAMPLES["full"])
-        return SAMPLES["full"]
+    def read(sample: str) -> Event:
+        readings.append(sample)
+        return SAMPLES[sample]
 
-    event = unread(read)
-    assert event.seen(frozenset({"data.a"})) == {"data": {"a": 1}}
+    event = Event.unread(read, "full")
     assert readings == []
 
     assert (event.id, event.subject, event.data) == ("1", "rooms/kitchen", {"a": 1})
     assert event == SAMPLES["full"]
     assert event.fresh() == event.replace() == event
-    assert len(readings) == 1
-
-
-def test_an_unread_event_is_read_for_whoever_looks_elsewhere() -> None:
-    event = unread(lambda: SAMPLES["full"])
-
-    assert event.seen(frozenset({"data.b"})) == SAMPLES["full"].to_dict()
+    assert readings == ["full"]
 
 
 def test_an_unread_event_that_is_none_says_so_when_it_is_settled() -> None:
-    def read() -> Event:
-        raise Rejected("not JSON", "$.detail")
+    def read(text: str) -> Event:
+        raise Rejected("not JSON", text)
 
-    event = unread(read)
+    event = Event.unread(read, "$.detail")
     for _ in range(2):
         with pytest.raises(Rejected, match="not JSON"):
             event.settle()
 
 
 def test_what_an_event_does_not_have_is_not_read_for() -> None:
-    def read() -> Event:
-        raise AssertionError("nobody asked for anything an event has")
+    def read(asked: str) -> Event:
+        raise AssertionError(asked)
 
-    assert not hasattr(unread(read), "anything")
+    assert not hasattr(Event.unread(read, "nobody asked for anything an event has"), "anything")
 
 
 def test_an_event_that_was_read_settles_at_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from botplatform import Card, Reply, codec
-from botplatform.reply import as_reply
+from botplatform.reply import told
 
 REPLIES = [
     Reply(),
@@ -40,14 +40,13 @@ def test_a_reply_of_more_than_text_does_not() -> None:
 
 
 def test_a_handler_may_return_a_reply_text_or_nothing() -> None:
-    reply = Reply("warm")
-
-    assert as_reply(reply) is reply
-    assert as_reply("warm") == reply
-    assert as_reply(None) is None
+    assert told(Reply("warm", reprompt="More?")) == {"text": "warm", "reprompt": "More?"}
+    assert told("warm") == told(Reply("warm")) == {"text": "warm"}
+    assert told("") == told(Reply()) == {}
+    assert told(None) is None
 
 
 @pytest.mark.parametrize("answer", [0, b"warm", {"text": "warm"}, ["warm"], Card("a", "b")])
 def test_anything_else_a_handler_returns_is_a_mistake(answer: object) -> None:
     with pytest.raises(TypeError, match=f"not {type(answer).__name__}"):
-        as_reply(answer)
+        told(answer)

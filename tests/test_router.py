@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
-from botplatform import Event, Rejected, cloudevents, codec, mqtt, slack
-from botplatform.router import PLANS, Handler, Router
-from botplatform.source import Raw
-from botplatform.sources.cloudevents import SOURCE as CLOUDEVENTS
+from botplatform import Event, cloudevents, mqtt, slack
+from botplatform.router import REMEMBERED, Handler, Router, keep
 from botplatform.subscription import Subscription, subscribe
 from tests.handlers import handler_of, happened
 
@@ -181,73 +179,15 @@ def test_events_that_match_alike_are_told_apart_by_their_parameters() -> None:
 def test_more_answers_than_are_remembered_are_found_all_the_same() -> None:
     router = Router([handler("room", mqtt.topic("sensors/{room}/temperature"))])
 
-    for number in [*range(PLANS + 2), 0]:
+    for number in [*range(REMEMBERED + 2), 0]:
         assert routed(router, message(f"sensors/{number}/temperature")) == [("demo.room", {"room": str(number)})]
 
 
-def unread(data: object, read: Callable[[], Event], paths: frozenset[str]) -> Event:
-    return Event.unread(paths, lambda: {"data": data}, read, codec.encode(data))
+def test_no_more_is_remembered_than_there_is_room_for() -> None:
+    known: dict[int, int] = {}
 
+    for number in range(REMEMBERED + 2):
+        assert keep(known, number, -number) == -number
+        assert known[number] == -number
 
-def refuse() -> Event:
-    raise Rejected("not JSON", "$")
-
-
-def hot(name: str = "hot", field: str = "celsius") -> Handler:
-    return handler(name, cloudevents.event(matching={"data": {field: [{"numeric": [">", 30]}]}}))
-
-
-def test_an_unread_event_that_concerns_nobody_is_not_read() -> None:
-    paths = frozenset({"data.celsius"})
-
-    assert not Router([hot()]).route(unread({"celsius": 20}, refuse, paths))
-
-
-def test_an_unread_event_that_concerns_somebody_is_read_only_when_its_parameters_are_wanted() -> None:
-    paths = frozenset({"data.celsius"})
-    hall = hot("hall", "celsius")
-    (subscription,) = hall.subscriptions
-    wants = hall._replace(subscriptions=(subscription._replace(bind=lambda event: {"id": event.id}),))
-
-    assert routed(Router([hot()]), unread({"celsius": 31}, refuse, paths)) == [("demo.hot", {})]
-    assert routed(Router([wants]), unread({"celsius": 31}, happened, paths)) == [("demo.hall", {"id": happened().id})]
-
-
-def test_an_event_that_another_router_had_read_is_read_for_this_one() -> None:
-    whole = happened(data={"celsius": 20, "fahrenheit": 68})
-    event = unread({"celsius": 20}, lambda: whole, frozenset({"data.celsius"}))
-
-    assert routed(Router([hot("other", "fahrenheit")]), event) == [("demo.other", {})]
-
-
-def test_events_with_one_fingerprint_are_held_against_the_patterns_once() -> None:
-    codec.use_msgspec()
-    looked: list[int] = []
-
-    def reading(paths: frozenset[str], kinds: Mapping[str, Any]) -> Callable[[Raw], Iterator[Event]]:
-        assert paths == {*kinds}
-
-        def glimpse(celsius: int) -> dict[str, Any]:
-            looked.append(celsius)
-            return {"data": {"celsius": celsius}}
-
-        def read(raw: Raw) -> Iterator[Event]:
-            celsius = codec.decode(raw.body)["celsius"]
-            return iter((Event.unread(paths, lambda: glimpse(celsius), refuse, celsius),))
-
-        return read
-
-    router = Router([hot()])
-    read = router.normalizer(CLOUDEVENTS._replace(reading=reading))
-    for celsius in (20, 31, 20, 31, 31):
-        for event in read(Raw(codec.encode({"celsius": celsius}))):
-            assert isinstance(event, Event)
-            assert routed(router, event) == [("demo.hot", {})] * (celsius > 30)
-
-    assert looked == [20, 31]
-
-
-def test_a_source_that_offers_nothing_else_is_read_whole() -> None:
-    codec.use_msgspec()
-
-    assert Router().normalizer(CLOUDEVENTS) is CLOUDEVENTS.normalize
+    assert len(known) == 2

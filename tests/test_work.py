@@ -203,6 +203,13 @@ def test_the_period_is_no_part_of_the_plugins_state(store: SqliteStore) -> None:
     assert seen == []
 
 
+def test_nor_is_it_in_the_run_that_begins_it(store: SqliteStore) -> None:
+    seen: list[Any] = []
+    run(store, lambda c: (c.state.set("warm", 1), alarm()(c), seen.extend(c.state.items())))
+
+    assert seen == [("warm", 1)]
+
+
 def test_a_long_text_makes_room_for_the_number_that_was_suppressed(store: SqliteStore) -> None:
     def long(ctx: Context) -> None:
         ctx.text("owner", "x" * TEXT_LIMIT, once_per=timedelta(hours=1))

@@ -31,7 +31,7 @@ def status(platform: Platform) -> dict[str, Any]:
         "destinations": {name: effect.destination for name, effect in effects.items()},
         "plugins": id(platform.plugins),
         "counts": dict(platform.dispatcher.counts),
-        "levels": platform.dispatcher.levels(),
+        "levels": platform.levels(),
         "dead_letters": platform.store.inbox.size()[1],
         "latest": next((entry["number"] for entry in platform.store.log.events(limit=1, newest_first=True)), 0),
     }

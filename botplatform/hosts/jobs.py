@@ -46,10 +46,10 @@ class Job(Protocol):
         """Learn that the lane waits for a job in front to be run again."""
 
 
-def guarded(job: Job, act: Callable[[], T]) -> T | float:
-    """What `act` answers; a bug in it must not take the thread along."""
+def guarded(job: Job, act: Callable[..., T], *given: object) -> T | float:
+    """What `act` answers, `given` what it takes; a bug in it must not take the thread along."""
     try:
-        return act()
+        return act(*given)
     except Exception:
         logger.exception("a job of %s failed; it is run again in 5 s", job.lane)
         return 5.0

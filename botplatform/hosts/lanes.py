@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -28,16 +28,25 @@ def backoff(attempts: int) -> float:
 J = TypeVar("J", bound=Job)
 
 
-@dataclass(slots=True)
-class _Lane(Generic[J]):
-    jobs: deque[J] = field(default_factory=deque)
+@dataclass(slots=True, eq=False)
+class Lane(Generic[J]):
+    """The jobs of one key that are not finished, in their order; `waits` says that the first has to run again later."""
+
+    key: Hashable
+    jobs: list[J]  # mostly there is one: a deque would take ten times the memory
     waits: bool = False
+
+    @property
+    def first(self) -> J:
+        """The one that is run next, or runs."""
+        return self.jobs[0]
 
 
 @dataclass(slots=True, eq=False)
 class Running(Generic[J]):
-    """A job that a thread runs, since a time by `time.monotonic`."""
+    """A job of a lane that a thread runs, since a time by `time.monotonic`."""
 
+    lane: Lane[J]
     job: J
     began: float
     abandoned: bool = False
@@ -55,12 +64,12 @@ class Lanes(Generic[J]):
         self._lock = threading.Lock()
         self._woken = threading.Condition(self._lock)  # the monitor
         self._dozes = False
-        self._lanes: dict[Hashable, _Lane[J]] = {}
+        self._lanes: dict[Hashable, Lane[J]] = {}
         # What a thread is to do next; it ends after what returns False.
         self._ready: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
         self._admitted: Counter[Hashable] = Counter()  # by kind: those that run, and those next in the queue
-        self._held: dict[Hashable, deque[Hashable]] = defaultdict(deque)  # by kind: lanes whose turn comes later
-        self._timers: list[tuple[float, int, Hashable]] = []
+        self._held: dict[Hashable, deque[Lane[J]]] = defaultdict(deque)  # by kind: lanes whose turn comes later
+        self._timers: list[tuple[float, int, Lane[J]]] = []
         self._running: set[Running[J]] = set()
         self._unfinished: set[J] = set()  # something is left of their runs
         self._behind: deque[J] = deque()  # to be told that their lane waits
@@ -106,8 +115,8 @@ class Lanes(Generic[J]):
     def _append(self, job: J, delay: float) -> None:
         lane = self._lanes.get(job.lane)
         if lane is None:
-            lane = self._lanes[job.lane] = _Lane(deque((job,)))
-            self._continue(job.lane, lane, delay)
+            lane = self._lanes[job.lane] = Lane(job.lane, [job])
+            self._continue(lane, delay)
             return
         lane.jobs.append(job)
         if lane.waits:
@@ -122,12 +131,12 @@ class Lanes(Generic[J]):
         while self._ready.get()():
             pass
 
-    def _run(self, key: Hashable) -> bool:
+    def _run(self, lane: Lane[J]) -> bool:
         """Run the first job of a lane; False when it hung, and this thread was replaced."""
         with self._lock:
             if self._stopping:
                 return True
-            running = Running(self._lanes[key].jobs[0], time.monotonic())
+            running = Running(lane, lane.first, time.monotonic())
             self._running.add(running)
             self._watch_closely()
         return self._ran(running, guarded(running.job, running.job.run))
@@ -141,51 +150,50 @@ class Lanes(Generic[J]):
             running.job.returned()
             return False
         if callable(answer):
-            return self._see_to(running.job, answer)
-        self._finish(running.job, answer)
+            return self._see_to(running.lane, running.job, answer)
+        self._finish(running.lane, running.job, answer)
         return True
 
-    def _see_to(self, job: J, later: Later) -> bool:
-        finish = partial(self._finish, job)
-        failed = guarded(job, lambda: later(finish))
+    def _see_to(self, lane: Lane[J], job: J, later: Later) -> bool:
+        finish = partial(self._finish, lane, job)
+        failed = guarded(job, later, finish)
         if failed is not None:
             finish(failed)
         return True
 
-    def _finish(self, job: J, answer: Answer | Later) -> None:
-        """Go on in the lane of a job, or with what is left of its run; may be called on any thread, and is quick."""
+    def _finish(self, lane: Lane[J], job: J, answer: Answer | Later) -> None:
+        """Go on in a lane after a job, or with what is left of its run; may be called on any thread, and is quick."""
         with self._lock:
             if callable(answer):
                 self._unfinished.add(job)
-                self._ready.put(partial(self._see_to, job, answer))
+                self._ready.put(partial(self._see_to, lane, job, answer))
                 return
             self._unfinished.discard(job)
             if answer is None:
-                self._lanes[job.lane].jobs.remove(job)
-            self._go_on(job.lane, answer or 0)
+                lane.jobs.remove(job)
+            self._go_on(lane, answer or 0)
             self._release(job.kind)
 
-    def _go_on(self, key: Hashable, delay: float) -> None:
-        lane = self._lanes[key]
+    def _go_on(self, lane: Lane[J], delay: float) -> None:
         if not lane.jobs:
-            del self._lanes[key]
+            del self._lanes[lane.key]
             return
         if delay and not lane.waits:
             self._park(itertools.islice(lane.jobs, 1, None))
-        self._continue(key, lane, delay)
+        self._continue(lane, delay)
 
-    def _continue(self, key: Hashable, lane: _Lane[J], delay: float) -> None:
+    def _continue(self, lane: Lane[J], delay: float) -> None:
         lane.waits = delay > 0
-        if not lane.waits:
-            self._admit(key)
+        if not delay:
+            self._admit(lane)
             return
-        heapq.heappush(self._timers, (time.monotonic() + delay, next(self._numbers), key))
+        heapq.heappush(self._timers, (time.monotonic() + delay, next(self._numbers), lane))
         self._woken.notify()
 
-    def _admit(self, key: Hashable) -> None:
+    def _admit(self, lane: Lane[J]) -> None:
         """Let the first job of a lane run, or hold its lane, and no thread, until fewer of its kind do."""
-        kind = self._lanes[key].jobs[0].kind
-        self._held[kind].append(key)
+        kind = lane.first.kind
+        self._held[kind].append(lane)
         self._fill(kind)
 
     def _release(self, kind: Hashable) -> None:
@@ -194,7 +202,7 @@ class Lanes(Generic[J]):
 
     def _fill(self, kind: Hashable) -> None:
         held = self._held[kind]
-        while held and self._admitted[kind] < self._lanes[held[0]].jobs[0].concurrency:
+        while held and self._admitted[kind] < held[0].first.concurrency:
             self._admitted[kind] += 1
             self._ready.put(partial(self._run, held.popleft()))
 
@@ -218,16 +226,16 @@ class Lanes(Generic[J]):
             with self._lock:
                 now = time.monotonic()
                 while self._timers and self._timers[0][0] <= now:
-                    key = heapq.heappop(self._timers)[2]
-                    self._lanes[key].waits = False
-                    self._admit(key)
+                    lane = heapq.heappop(self._timers)[2]
+                    lane.waits = False
+                    self._admit(lane)
                 self._look(now)
                 late = [running for running in self._running if running.overdue(now)]
                 for running in late:
                     running.abandoned = True
             for running in late:
                 self._start_worker()
-                self._finish(running.job, guarded(running.job, running.job.abandon))
+                self._finish(running.lane, running.job, guarded(running.job, running.job.abandon))
             with self._lock:
                 self._doze()
 

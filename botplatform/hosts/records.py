@@ -39,17 +39,27 @@ class Receipt:
 
 def recognized(sources: Mapping[str, Source], raw: Raw) -> Source:
     """The source that recognizes some bytes by their headers or content; raises Rejected when none does."""
+    return recognized_and_read(sources, raw)[0]
+
+
+def recognized_and_read(sources: Mapping[str, Source], raw: Raw) -> tuple[Source, Raw]:
+    """The same, and the bytes for it to normalize, with what they hold where that had to be read to recognize them."""
     if "ce-specversion" in raw.headers or raw.media_type.startswith("application/cloudevents"):
-        return sources["cloudevents"]
+        return sources["cloudevents"], raw
     body = _unpacked(raw.body)
     try:
-        value = codec.decode(body)
+        value = codec.received(body)
     except Rejected as broken:
         value = _first_line(body)
         if value is None:
             if "slack" in sources and b"=" in body[:200] and not body.lstrip().startswith((b"{", b"[")):
-                return sources["slack"]  # the only one that sends forms
+                return sources["slack"], raw  # the only one that sends forms
             raise broken
+        return _recognizing(sources, value), raw
+    return _recognizing(sources, value), raw._replace(value=value)
+
+
+def _recognizing(sources: Mapping[str, Source], value: Any) -> Source:
     for source in sources.values():
         if source.recognizes(value):
             return source
@@ -100,7 +110,8 @@ def events_in(
         if isinstance(piece, Rejected):
             raise piece
         raw = Raw(content(piece)) if isinstance(piece, StoredFile) else piece
-        yield from recognized(sources, raw).normalize(raw)
+        source, read = recognized_and_read(sources, raw)
+        yield from source.normalize(read)
     except Rejected as rejected:
         yield rejected
 

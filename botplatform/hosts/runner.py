@@ -16,7 +16,7 @@ from botplatform.event import Event
 from botplatform.hosts.aside import Aside
 from botplatform.reply import Reply
 from botplatform.router import Match, Router
-from botplatform.source import shown
+from botplatform.source import Source, shown
 from botplatform.state import told
 from botplatform.store import Abandoned, Committed, PendingEffect, Run, StateKey, Write
 from botplatform.values import NamedTuple
@@ -27,6 +27,8 @@ EFFECT_ATTEMPTS = 10
 EFFECT_DEADLINE = 30.0
 # Of the entries of the log, so that what reads them later knows them.
 VERSION = 1
+# What a source whose senders give no ids of their own has in its place.
+_UNCHANGED = Source._field_defaults["identify"]
 APOLOGY = Reply("Sorry, that went wrong. It is in the log.")
 
 Status = Literal["done", "waiting", "dead"]
@@ -67,16 +69,32 @@ class Result(NamedTuple):
 
 
 class Handled(NamedTuple):
-    """What came of one event in all its handlers; `unmatched` is the answer where none listens to it."""
+    """What came of one event in all its handlers by `finished` (Unix time).
+
+    `unmatched` is the answer where none listens to it, `secrets` are the names of fields that nobody may be shown.
+    """
 
     event: Event
     results: Sequence[Result]
-    unmatched: Reply | None = None
+    unmatched: Reply | None
+    finished: float
+    secrets: frozenset[str]
 
     @property
     def reply(self) -> Reply | None:
         """The first reply any handler gave."""
-        return next((result.reply for result in self.results if result.reply), self.unmatched)
+        for result in self.results:
+            if result.reply:
+                return result.reply
+        return self.unmatched
+
+    def entry(self) -> Entry:
+        """The same as the log has it."""
+        event = self.event
+        about = {"source": event.source, "id": event.id, "type": event.type, "subject": event.subject}
+        handlers, envelope = [result.entry for result in self.results], shown(event, self.secrets)
+        verdict, reason = ("accepted", "") if handlers else ("unmatched", "no handler listens to it")
+        return _entry(self.finished, verdict, reason, **about, handlers=handlers, envelope=envelope)
 
     @property
     def waiting(self) -> list[Result]:
@@ -117,7 +135,7 @@ class Runner:
     def identified(self, event: Event) -> Event:
         """The event under the id its sender gave it, where a subscription says where to look for one."""
         source = self.engine.source_of(event)
-        return source.identify(event, self.router.known(source.name))
+        return event if source.identify is _UNCHANGED else source.identify(event, self.router.known(source.name))
 
     def run(
         self,
@@ -145,7 +163,7 @@ class Runner:
         reply = Reply.from_dict(outcome.reply) if outcome.reply else None
         on_commit(reply)
         effects = self.perform(committed.effects, run) if committed.effects else ()
-        return Result(name, "done", reply, committed=committed, effects=effects, finished=self.engine.clock())
+        return Result(name, "done", reply, "", None, False, committed, effects, self.engine.clock())
 
     def overdue(self, event: Event, match: Match, run: Run, deadline: float) -> Result:
         """What becomes of a run that was abandoned, for it took longer than `deadline` seconds: it has failed."""
@@ -163,8 +181,8 @@ class Runner:
         """Log what came of an event in all its handlers; without any, nothing listens to it."""
         source = self.engine.source_of(event)
         unmatched = None if results else source.unmatched(event, self.router.known(source.name))
-        handled = Handled(event, results, unmatched)
-        self._record(handled, source.secrets)
+        handled = Handled(event, results, unmatched, self.engine.clock(), source.secrets)
+        self._log(handled.entry)
         return handled
 
     def reject(self, source: str, rejected: Rejected) -> None:
@@ -229,17 +247,6 @@ class Runner:
             note()
         except StateUnavailable as error:
             self._write("trouble", str(error))
-
-    def _record(self, handled: Handled, secrets: frozenset[str]) -> None:
-        event, results, received = handled.event, handled.results, self.engine.clock()
-        verdict, reason = ("accepted", "") if results else ("unmatched", "no handler listens to it")
-
-        def entry() -> Entry:
-            about = {"source": event.source, "id": event.id, "type": event.type, "subject": event.subject}
-            handlers, envelope = [result.entry for result in results], shown(event, secrets)
-            return _entry(received, verdict, reason, **about, handlers=handlers, envelope=envelope)
-
-        self._log(entry)
 
     def _write(self, verdict: str, reason: str, **about: Any) -> None:
         received = self.engine.clock()

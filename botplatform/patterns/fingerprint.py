@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from typing import Any, Final
+from sys import intern
+from typing import Any, Final, NamedTuple
 
 from .fields import inner_paths
 from .match import Pattern
@@ -38,14 +39,20 @@ def kinds(patterns: Iterable[Pattern]) -> dict[str, Any]:
     return {path: TEXT if len(several) > 1 else next(iter(several), SCALAR) for path, several in told.items()}
 
 
-def decoder(
-    kinds: Kinds, required: Iterable[str] = (), refused: Iterable[str] = ()
-) -> Callable[[bytes], Hashable] | None:
+class Wrapping(NamedTuple):
+    """What stands round an event: it is the value of `name`, `beside` it are texts, and none of what is `refused`."""
+
+    name: str
+    beside: Iterable[str] = ()
+    refused: Iterable[str] = ()
+
+
+def decoder(kinds: Kinds, wrapping: Wrapping | None = None) -> Callable[[bytes], Hashable] | None:
     """A function from UTF-8 JSON, given as bytes or msgspec.Raw, to its fingerprint; None where there can be none.
 
     It raises msgspec.DecodeError for what has none: where a field is of another kind, where there is an array or an
-    object in place of a scalar or the other way round, where a key with dots leads to one of the paths, and where a
-    top-level name that is `required` is missing or one that is `refused` is there. Needs msgspec.
+    object in place of a scalar or the other way round, where a key with dots leads to one of the paths, and where the
+    event is not wrapped as it should be. Needs msgspec.
     """
     from msgspec.json import Decoder
 
@@ -54,13 +61,24 @@ def decoder(
     for path in [*kinds, *inner]:
         *keys, name = path.split(".")
         names[tuple(keys)][name] = kinds.get(path)
-    for place, never in [*dotted_names(kinds).items(), ((), set(refused))]:
+    for place, never in dotted_names(kinds).items():
         names[place].update(dict.fromkeys(never, _nothing()))
     if not inner.isdisjoint(kinds) or any(len(several) > MOST_NAMES for several in names.values()):
         return None
     if not all(map(str.isascii, (name for several in names.values() for name in several))):
         return None  # msgspec knows no other names here
-    return Decoder(_struct((), names, frozenset(required))).decode
+    event = _struct((), names)
+    return Decoder(_wrapped(event, wrapping) if wrapping else event).decode
+
+
+def compact(fingerprint: Any) -> Any:
+    """An equal fingerprint that shares its texts with others: to be remembered, and compared with, it is smaller."""
+    from msgspec import Struct
+
+    if isinstance(fingerprint, Struct):
+        values = (getattr(fingerprint, name) for name in fingerprint.__struct_fields__)
+        return type(fingerprint)(**dict(zip(fingerprint.__struct_fields__, map(compact, values), strict=True)))
+    return intern(fingerprint) if type(fingerprint) is str else fingerprint
 
 
 def _told(operator: Operator) -> Any:
@@ -87,19 +105,25 @@ def _nothing() -> Any:
     return Annotated[int, Meta(gt=0, lt=0)]
 
 
-def _struct(keys: Keys, names: Mapping[Keys, Mapping[str, Any]], required: frozenset[str]) -> Any:
+def _struct(keys: Keys, names: Mapping[Keys, Mapping[str, Any]]) -> Any:
     """The type of the fingerprint of the object that these keys lead to."""
+    kinds = names[keys].items()
+    return _frozen({name: kind or _struct((*keys, name), names) | None for name, kind in kinds})
+
+
+def _wrapped(event: Any, wrapping: Wrapping) -> Any:
+    """The same of an event in its wrapping, whose texts are part of it."""
+    required = {wrapping.name: event, **dict.fromkeys(wrapping.beside, str)}
+    return _frozen({**required, **dict.fromkeys(wrapping.refused, _nothing())}, required)
+
+
+def _frozen(types: Mapping[str, Any], required: Iterable[str] = ()) -> Any:
+    """A type to look up by, with a field for each name; one that is not required may be missing."""
     from msgspec import UNSET, UnsetType, defstruct
 
-    in_order = sorted(names[keys], key=lambda name: name not in required)
-    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    for number, name in enumerate(in_order):
-        kind = names[keys][name]
-        inner = kind is None
-        type_ = _struct((*keys, name), names, frozenset()) if inner else kind
-        if name in required:
-            fields.append((f"field_{number}", type_))
-        else:
-            fields.append((f"field_{number}", type_ | None | UnsetType if inner else type_ | UnsetType, UNSET))
-    renamed = {f"field_{number}": name for number, name in enumerate(in_order)}
-    return defstruct("fingerprint", fields, frozen=True, gc=False, rename=renamed)
+    renamed = {f"field_{number}": name for number, name in enumerate(types)}
+    fields = [
+        (field, types[name]) if name in required else (field, types[name] | UnsetType, UNSET)
+        for field, name in renamed.items()
+    ]
+    return defstruct("fingerprint", fields, frozen=True, gc=False, kw_only=True, rename=renamed)

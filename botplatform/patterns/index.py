@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from .buckets import Buckets, Found
+    from .filters import TopicFilters
     from .match import Pattern
     from .topics import Topic
-    from .trie import TopicTrie
 
 K = TypeVar("K", bound=Hashable)
 Captures = Mapping[str, str]
@@ -36,7 +36,7 @@ class Index(Generic[K]):
         self._patterns: dict[int, Pattern] = {}
         self._topics: dict[int, Topic] = {}
         self._buckets: Buckets | None = None
-        self._trie: TopicTrie | None = None
+        self._filters: TopicFilters | None = None
         self._answers: dict[Any, Answer[K]] = {}
         self._room = MOST_REMEMBERED
 
@@ -51,20 +51,20 @@ class Index(Generic[K]):
 
     def add_topic(self, key: K, topic: Topic) -> None:
         """Let `key` match the topics that `topic` matches; raises ValueError if the key is there already."""
-        from .trie import TopicTrie
+        from .filters import TopicFilters
 
         number = self._enter(key)
         self._topics[number] = topic
-        self._trie = self._trie or TopicTrie()
-        self._trie.add(number, topic)
+        self._filters = self._filters or TopicFilters()
+        self._filters.add(number, topic)
 
     def remove(self, key: K) -> None:
         """Forget `key`; raises KeyError if it is not there."""
         number = self._number_of.pop(key)
         del self._keys[number]
         self._forget_answers()
-        if self._trie and number in self._topics:
-            self._trie.remove(number, self._topics.pop(number))
+        if self._filters and number in self._topics:
+            self._filters.remove(number, self._topics.pop(number))
         if self._buckets and number in self._patterns:
             self._buckets.remove(number, self._patterns.pop(number))
 
@@ -98,20 +98,23 @@ class Index(Generic[K]):
         Each comes with what its topic template captured, `{}` for a pattern. Events that match the same get the very
         same tuple, as long as it is remembered and the index stays as it is.
         """
-        found = () if self._buckets is None else self._buckets.matching(event)
+        if self._buckets is None:
+            try:
+                return self._answers[topic]
+            except KeyError:
+                return self._answer(topic, (), topic)
+        found = self._buckets.matching(event)
         asked = (topic, found) if found else topic
         answer = self._answers.get(asked)
         return self._answer(asked, found, topic) if answer is None else answer
 
     def _answer(self, asked: Any, found: Found, topic: str | None) -> Answer[K]:
-        matches: list[tuple[int, Captures]] = []
+        matches = [] if self._filters is None or topic is None else self._filters.matching(topic)
         if self._buckets is not None and found:
-            matches += ((number, NOTHING_CAPTURED) for number in self._buckets.numbers(found))
-        if self._trie is not None and topic is not None:
-            matches += self._trie.matching(topic)
+            matches += [(number, NOTHING_CAPTURED) for number in self._buckets.numbers(found)]
         matches.sort()  # by number: no two have the same
         keys = self._keys
-        answer = tuple([(keys[number], captured) for number, captured in matches])
+        answer = tuple([(keys[number], captured) for number, captured in matches]) if matches else ()
         if topic is None or len(topic) <= LONGEST_REMEMBERED:
             self._remember(asked, answer)
         return answer

@@ -46,7 +46,7 @@ def normalize(raw: Raw) -> Iterator[Event | Rejected]:
         if "ce-specversion" in raw.headers and raw.media_type not in (BATCH, STRUCTURED):
             yield _binary(raw)
         else:
-            yield from _structured(codec.received(raw.body), batch=raw.media_type == BATCH)
+            yield from _structured(raw.read(codec.received), batch=raw.media_type == BATCH)
     except Rejected as rejected:
         yield rejected
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botplatform import codec
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
-from botplatform.source import Raw, Source, quoted, text_at
+from botplatform.source import Raw, Reading, Source, quoted, text_at
 from botplatform.sources.cloudtrail_record import (
     OF_SOURCE,
     OF_SUBJECT,
@@ -34,8 +34,6 @@ _GZIP = b"\x1f\x8b"
 _WRAPPERS = ("Records", "awslogs", "logEvents")
 # The attributes of an event that patterns may look at, and where in its record they come from.
 _OF_PATHS = {"source": OF_SOURCE, "type": OF_TYPE, "subject": OF_SUBJECT}
-# Bytes of an event whose fingerprint is worth remembering.
-LONGEST_REMEMBERED = 8 * 1024
 
 
 def event(
@@ -67,53 +65,34 @@ def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     record, a list of records, and one record a line.
     """
     try:
-        return _records(_decoded(unpacked(raw.body)), "$")
+        return _records(raw.read(_decoded), "$")
     except Rejected as rejected:
         return iter((rejected,))
 
 
-def reading(paths: frozenset[str], kinds: Mapping[str, Any]) -> Callable[[Raw], Iterator[Event | Rejected]]:
-    """`normalize` for whoever looks at these dotted paths into an event first; `kinds` is `Index.kinds` of them.
+def reading(kinds: Mapping[str, Any]) -> Reading | None:
+    """How a record in an EventBridge event is read by whoever looks at no more of its event than these dotted paths.
 
-    A record in an EventBridge event is read no further until somebody asks for more; all other forms are read whole.
+    `kinds` is what `Index.kinds` says of them. A record in any other form has no fingerprint.
     """
     from botplatform.patterns import fingerprint, pruned
 
-    if not all(path in _OF_PATHS or path.startswith("data.") for path in paths):
-        return normalize
-    needed = {f"detail.{name}" for path in paths for name in _OF_PATHS.get(path, ())}
-    of_record = {f"detail.{path.removeprefix('data.')}": path for path in paths if path.startswith("data.")}
-    held = dict.fromkeys(needed, fingerprint.SCALAR) | {path: kinds[of] for path, of in of_record.items()}
-    identify = fingerprint.decoder(held | {"detail-type": str}, ("detail", "detail-type"), _WRAPPERS)
+    if not kinds or not all(path in _OF_PATHS or path.startswith("data.") for path in kinds):
+        return None
+    held = {name: fingerprint.SCALAR for path in kinds for name in _OF_PATHS.get(path, ())}
+    held |= {path.removeprefix("data."): kind for path, kind in kinds.items() if path.startswith("data.")}
+    identify = fingerprint.decoder(held, fingerprint.Wrapping("detail", ["detail-type"], _WRAPPERS))
     if identify is None:
-        return normalize
-    decode = pruned.decoder([*held])
-    undecodable = codec.undecodable()
-
-    def glimpse(body: bytes) -> dict[str, Any]:
-        record = decode(body)["detail"]
-        about = {"source": source_of(record), "type": type_of(record), "data": record}
-        subject = subject_of(record)
-        return about if subject is None else {**about, "subject": subject}
-
-    def read(raw: Raw) -> Iterator[Event | Rejected]:
-        body = raw.body
-        try:
-            same = identify(body) if body.find(b'"detail-type"', 0, 512) >= 0 else None
-        except undecodable:
-            same = None
-        if same is None or len(body) > LONGEST_REMEMBERED:
-            return normalize(raw)
-        return iter((Event.unread(paths, lambda: glimpse(body), lambda: _first(normalize(raw)), same),))
-
-    return read
+        return None
+    decode = pruned.decoder(f"detail.{name}" for name in held)
+    return Reading(identify, lambda body: _glimpse(decode(body)["detail"]))
 
 
-def _first(events: Iterator[Event | Rejected]) -> Event:
-    event = next(events)
-    if isinstance(event, Rejected):
-        raise event
-    return event
+def _glimpse(record: dict[str, Any]) -> dict[str, Any]:
+    """What can be said of the event of a record by part of it."""
+    about = {"source": source_of(record), "type": type_of(record), "data": record}
+    subject = subject_of(record)
+    return about if subject is None else {**about, "subject": subject}
 
 
 def unpacked(body: bytes, limit: int = UNPACKED_LIMIT) -> bytes:
@@ -139,8 +118,9 @@ def unpacked(body: bytes, limit: int = UNPACKED_LIMIT) -> bytes:
     return content
 
 
-def _decoded(text: bytes) -> Any:
-    """The value of a JSON text, or the list of values of a text with one a line."""
+def _decoded(body: bytes) -> Any:
+    """The value of a JSON text, gzipped or not, or the list of values of a text with one a line."""
+    text = unpacked(body)
     try:
         return codec.received(text)
     except Rejected:

@@ -29,12 +29,12 @@ class Forgetful:
             _refuse(key.plugin)
         if commit.run and not commit.run.begin_commit():
             raise Abandoned(f"{commit.work.handler} was given up before it committed")
-        requests = [*commit.effects]
-        if commit.follow_up and commit.run and commit.run.answered:
-            requests.append(commit.follow_up)
+        follow_up = [commit.follow_up] if commit.follow_up and commit.run and commit.run.answered else []
+        if not (commit.effects or follow_up):
+            return Committed(commit.outcome)
         effects = [
             PendingEffect(position, commit.work, request, effect_key(commit.work, position))
-            for position, request in enumerate(requests)
+            for position, request in enumerate([*commit.effects, *follow_up])
         ]
         return Committed(commit.outcome, effects)
 

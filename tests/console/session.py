@@ -110,7 +110,9 @@ class Session:
         own = {"Content-Type": "application/json", "X-Console-Token": self.token}
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._request("POST", f"/console/api/{box}", content, {**own, **given})
+        answer = self._request("POST", f"/console/api/{box}", content, {**own, **given})
+        eventually(lambda: not self.platform.dispatcher.underway.ahead)  # answered, and not in the log yet
+        return answer
 
     def events(self) -> list[dict[str, Any]]:
         """What the console lists, newest first."""

@@ -16,6 +16,7 @@ _LEVELS = {
     "inbox": "BOTPLATFORM_INBOX_LIMIT",
     "outbox": "BOTPLATFORM_OUTBOX_LIMIT",
     "log": "BOTPLATFORM_LOG_LIMIT",
+    "bodies": "BOTPLATFORM_BODIES_LIMIT",
 }
 
 

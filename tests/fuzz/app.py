@@ -136,7 +136,7 @@ class _Loop:
 
     def __init__(self) -> None:
         self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.run = self._due.put
+        self.run = self.run_soon = self._due.put
 
     def answer(self, endpoints: Endpoints, request: Request) -> Response:
         allowed = endpoints.check(request._replace(body=b""))

@@ -165,7 +165,7 @@ def _device(deliveries: Deliveries, router: Router, packet: bytes) -> Came:
     if not name or {*name} & {*"+#\0"} or len(topic) > 65_535:
         return Came(rejected=1)  # the broker closes the connection: MQTT 5.0, 3.3.2.1
     message = Message(name, payload, len(qos) % 3, retain == b"1", duplicate == b"1", len(number))
-    id = own_id(message, _LISTENING) or deliveries.identify(message).event_id
+    id = own_id(message, _LISTENING) or deliveries.identify([message])[1][0].event_id
     event = to_event(message, id, "mqtt://broker", _NOW)
     _check(event, router)
     return Came(events=1) + _prepared(event, _LISTENING)

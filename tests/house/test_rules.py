@@ -34,6 +34,7 @@ CORE = {
     "state": {"codec", "durations", "store"},
     "work": {"codec", "durations", "event", "source", "state", "store", "subscription"},
     "router": {"codec", "errors", "event", "patterns", "source", "subscription"},
+    "reader": {"codec", "errors", "event", "patterns", "router", "source"},
     "engine": {"errors", "event", "reply", "router", "source", "store", "work"},
     "hookspecs": {"effect", "event", "reply", "source", "store", "work"},
 }

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from botplatform.patterns.fingerprint import SCALAR, TEXT, TEXT_OR_BOOLEAN, TEXT_OR_NUMBER, decoder
+from botplatform.patterns.fingerprint import SCALAR, TEXT, TEXT_OR_BOOLEAN, TEXT_OR_NUMBER, Wrapping, compact, decoder
 from botplatform.patterns.index import Index
 from botplatform.patterns.parse import compile
 
@@ -77,6 +77,15 @@ def test_what_no_pattern_asks_for_makes_no_difference() -> None:
     assert first != third
 
 
+def test_fingerprints_share_their_texts_once_they_are_compact() -> None:
+    identify: Any = decoder({"a.b": SCALAR})
+    one, other = (identify(b'{"a": {"b": "a text"}, "c": %d}' % number) for number in range(2))
+
+    assert compact(one) == compact(other) == one
+    assert one.field_0.field_0 is not other.field_0.field_0
+    assert compact(one).field_0.field_0 is compact(other).field_0.field_0
+
+
 @pytest.mark.parametrize(
     ("conditions", "kind"),
     [
@@ -102,11 +111,22 @@ def test_some_fields_have_no_fingerprint(paths: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"a": 1}', '{"needed": 1, "never": null, "a": 1}', '{"needed": 1, "a": [1]}']
+    "text",
+    [
+        *(
+            "{",
+            "[]",
+            '{"a": 1, "kind": ""}',
+            '{"in": {"a": 1}}',
+            '{"in": {"a": 1}, "kind": 1}',
+            '{"in": 1, "kind": ""}',
+        ),
+        '{"in": {"a": 1}, "kind": "", "never": null}',
+    ],
 )
-def test_an_event_of_another_form_has_none(text: str) -> None:
-    identify = decoder({"a": SCALAR, "needed": SCALAR}, required=["needed"], refused=["never"])
+def test_an_event_that_is_not_wrapped_as_it_should_be_has_none(text: str) -> None:
+    identify = decoder({"a": SCALAR, "b.c": SCALAR}, Wrapping("in", beside=["kind"], refused=["never"]))
     assert identify
-    assert identify(b'{"needed": 1, "a": 1}') == identify(b'{"a": 1.0, "needed": 1}')
+    assert identify(b'{"in": {"a": 1}, "kind": "x"}') == identify(b'{"kind": "x", "in.a": 2, "in": {"a": 1.0}}')
     with pytest.raises(msgspec.DecodeError):
         identify(text.encode())

@@ -194,6 +194,15 @@ def test_matches_come_in_the_order_they_were_added_with_their_captures() -> None
     assert found == (("topic", {"room": "attic"}), ("pattern", {}), ("rest", {"all": "rooms/attic"}))
 
 
+def test_a_topic_filter_that_is_added_later_counts_for_topics_like_those_seen_before() -> None:
+    index: Index[str] = Index()
+    index.add_topic("door", Topic.parse("home/door"))
+    assert index.match({}, "home/window") == ()
+    for added in ("home/+", "+/window", "home/#"):
+        index.add_topic(added, Topic.parse(added))
+        assert [key for key, _ in index.match({}, "home/window")][-1] == added
+
+
 def test_an_event_without_a_topic_matches_no_topic() -> None:
     index: Index[str] = Index()
     index.add_topic("all", Topic.parse("#"))

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from botplatform import cloudtrail
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
-from botplatform.hosts.records import recognized
+from botplatform.hosts.records import recognized, recognized_and_read
 from botplatform.plugins import Plugins
 from botplatform.source import Raw
 from botplatform.sources.cloudtrail import unpacked
@@ -167,6 +167,12 @@ def test_all_forms_of_a_record_are_the_same_event(wrap: Callable[[Any], bytes]) 
 @pytest.mark.parametrize("wrap", FORMS.values(), ids=FORMS.keys())
 def test_all_forms_of_a_record_are_recognized(wrap: Callable[[Any], bytes]) -> None:
     assert recognized(Plugins().sources, Raw(wrap(RECORD))).name == "cloudtrail"
+
+
+@pytest.mark.parametrize("wrap", FORMS.values(), ids=FORMS.keys())
+def test_what_was_read_to_be_recognized_is_not_read_again(wrap: Callable[[Any], bytes]) -> None:
+    source, known = recognized_and_read(Plugins().sources, Raw(wrap(RECORD)))
+    assert list(source.normalize(known._replace(body=b"not looked at"))) == read(wrap(RECORD))
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])

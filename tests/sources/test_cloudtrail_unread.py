@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.patterns.fingerprint import SCALAR
-from botplatform.patterns.index import Index
-from botplatform.patterns.parse import compile
+from botplatform.reader import reader
+from botplatform.router import NOBODY, Handler, Router
 from botplatform.source import Raw
 from botplatform.sources.cloudtrail import SOURCE, normalize, reading
+from botplatform.subscription import Subscription
+
+if TYPE_CHECKING:
+    from botplatform.reader import Read
 
 EVENTS = Path(__file__).resolve().parents[2] / "events" / "cloudtrail"
 RECORD: dict[str, Any] = {
@@ -36,10 +40,15 @@ PATTERNS: list[dict[str, Any]] = [
     {"source": [{"suffix": ":123456789012"}], "data": {"requestParameters": {"userName": [{"exists": False}]}}},
     {"data": {"eventTime": [{"exists": False}]}},
 ]
-OF_EVENTS: list[dict[str, Any]] = [
-    {"type": ["com.amazonaws.iam.CreateUser"]},
-    {"subject": [{"exists": False}], "time": [{"prefix": "2026"}]},
+OF_EVENTS: list[dict[str, Any]] = [{"type": ["com.amazonaws.iam.CreateUser"]}, {"subject": [{"exists": False}]}]
+NOT_IN_PART: list[dict[str, Any]] = [
+    {"time": [{"prefix": "2026"}]},
     {"datacontenttype": ["application/json"], "id": ["1"]},
+]
+# The name of the call decides, for each of these.
+DECIDED: list[dict[str, Any]] = [
+    {"data": {"eventName": [name], "userIdentity": {"type": ["Root"]}}}
+    for name in ("CreateUser", *(f"Call{number}" for number in range(8)))
 ]
 quickly = settings(max_examples=300, deadline=None, database=None, derandomize=True)
 
@@ -50,36 +59,36 @@ def wrapped(record: Any, **more: Any) -> bytes:
     ).encode()
 
 
-def index_of(patterns: list[dict[str, Any]]) -> Index[int]:
-    index: Index[int] = Index()
-    for number, pattern in enumerate(patterns):
-        index.add(number, compile(pattern))
-    return index
+def handler(number: int, pattern: dict[str, Any]) -> Handler:
+    wants = Subscription("cloudtrail", "records", pattern)
+    return Handler(f"demo.number_{number}", "demo", lambda: None, (), (wants,), frozenset(), "demo.py", number)
 
 
-INDEXES = [index_of(PATTERNS), index_of(PATTERNS + OF_EVENTS)]
-READERS = [(index.paths, index, reading(index.paths, index.kinds)) for index in INDEXES]
+def read_for(patterns: list[dict[str, Any]]) -> tuple[Router, Read]:
+    codec.use_msgspec()
+    router = Router(handler(number, pattern) for number, pattern in enumerate(patterns))
+    return router, reader(SOURCE, router)
 
 
-def whole(read: Callable[[Raw], Any], body: bytes) -> list[Any]:
-    """What a reader finds, with each event read to its end; a refusal as its reason and place."""
-    found: list[Any] = []
-    for event in read(Raw(body)):
-        try:
-            found.append(event if isinstance(event, Rejected) else event.settle().to_dict())
-        except Rejected as refused:
-            found.append(refused)
-    return [(one.reason, one.where) if isinstance(one, Rejected) else one for one in found]
+READERS = [read_for(patterns) for patterns in (PATTERNS, PATTERNS + OF_EVENTS, PATTERNS + NOT_IN_PART, DECIDED)]
+
+
+def whole(event: Event | Rejected) -> Any:
+    """An event, read to its end; a refusal as its reason and place."""
+    try:
+        found = event if isinstance(event, Rejected) else event.settle()
+    except Rejected as refused:
+        found = refused
+    return (found.reason, found.where) if isinstance(found, Rejected) else found.to_dict()
 
 
 def check(body: bytes) -> None:
-    """Both ways to read give the same, and both match the same patterns where there is an event at all."""
-    expected = whole(normalize, body)
-    for paths, index, read in READERS:
-        assert whole(read, body) == expected
-        matched = [index.match(event.seen(paths)) for event in read(Raw(body)) if isinstance(event, Event)]
-        if not any(isinstance(one, tuple) for one in expected):
-            assert matched == [index.match(one) for one in expected]
+    """Both ways to read give the same, but for what concerns nobody, and the same handlers where there is an event."""
+    expected = list(normalize(Raw(body)))
+    for router, read in READERS:
+        for (event, plan), known in zip(read(Raw(body)), expected, strict=True):
+            assert plan is NOBODY if event is None else whole(event) == whole(known)
+            assert isinstance(known, Rejected) or plan == router.plan(known)
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("*")), ids=lambda path: path.name)
@@ -167,14 +176,23 @@ def test_damage_anywhere_is_found_either_way(start: int, length: int, slip: byte
 def test_an_event_nobody_asks_for_is_not_read_to_its_end() -> None:
     """A number that no type can hold shows only to whoever reads it."""
     body = wrapped(RECORD).replace(b'"ana"', b"1e999")
-    paths = frozenset({"source", "data.eventName"})
-    (event,) = reading(paths, dict.fromkeys(paths, SCALAR))(Raw(body))
+    _, read = read_for(PATTERNS[:2])
+    ((event, plan),) = read(Raw(body))
     assert isinstance(event, Event)
 
-    assert event.seen(paths)["data"]["eventName"] == "CreateUser"
+    assert [match.handler.name for match in plan.matches] == ["demo.number_0", "demo.number_1"]
     with pytest.raises(Rejected, match="out of range"):
         event.settle()
 
 
-def test_it_is_the_source_that_offers_to_read_in_part() -> None:
-    assert SOURCE.reading is reading
+@pytest.mark.parametrize(
+    ("paths", "in_part"),
+    [
+        (["source", "type", "subject", "data.a.b"], True),
+        (["data.a", "time"], False),
+        (["data.a", "data.a.b"], False),
+        ([], False),
+    ],
+)
+def test_some_patterns_take_the_whole_event(paths: list[str], in_part: bool) -> None:
+    assert (reading(dict.fromkeys(paths, SCALAR)) is not None) == in_part

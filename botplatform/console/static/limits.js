@@ -4,7 +4,7 @@ import { find, h, show } from "./dom.js";
 import { lasting } from "./words.js";
 
 const NEARLY = 0.8; // of a limit
-const WORDS = { in_flight: "In flight", inbox: "Inbox and dead letters", outbox: "Effects to perform", log: "Log" };
+const WORDS = { in_flight: "In flight", inbox: "Inbox and dead letters", outbox: "Effects to perform", log: "Log", bodies: "HTTP requests, MiB" };
 const PLACES = new Map([["unmatched", "#?verdict=unmatched"], ["rejected", "#?verdict=rejected"], ["dead letters", "#dead-letters"]]);
 const dialog = find("#limits");
 

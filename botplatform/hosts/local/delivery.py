@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from botplatform import codec
 from botplatform.event import Event
 from botplatform.reply import Reply
 from botplatform.source import Source
-from botplatform.store import Outcome
+from botplatform.store import Commit, Outcome
 
 if TYPE_CHECKING:
     from botplatform.hosts.local.task import Task
@@ -26,18 +27,19 @@ class Result(NamedTuple):
 
 
 class Delivery:
-    """One arrival of an event; `durable` says that it need not come again.
+    """One arrival of an event; `durable` says that it need not come again, `again` that it was done before.
 
-    `on_settled` is called, on any thread, when it is durable: it is quick and raises nothing.
+    `on_settled` is called, on any thread, when that is so: it is quick and raises nothing.
     """
 
-    __slots__ = ("_settled", "durable", "event", "on_settled", "open", "results", "source", "tasks")
+    __slots__ = ("_settled", "again", "durable", "event", "on_settled", "open", "results", "source", "tasks")
 
     def __init__(self, event: Event, source: Source, on_settled: Callable[[], None] | None = None) -> None:
         self.event = event
         self.source = source
         self.on_settled = on_settled
         self.open = 0
+        self.again = False
         self.results: list[Result] = []
         self.tasks: list[Task] = []
         self.durable = False
@@ -80,3 +82,22 @@ class Delivery:
 def reply_of(outcome: Outcome | None) -> Reply | None:
     """The reply in an outcome, if there is one."""
     return Reply.from_dict(outcome.reply) if outcome and outcome.reply is not None else None
+
+
+def holds_anyway(commit: Commit) -> bool:
+    """Whether what a run answers holds whatever becomes of its commit.
+
+    So it does where the run changed nothing, and looked at no more than one value: of two, one may have been changed
+    in between.
+    """
+    outcome = commit.outcome
+    nothing_changed = not (commit.writes or commit.effects or outcome.suppressed or outcome.duplicate)
+    return nothing_changed and not commit.chained and len(commit.reads) < 2 and _is_json(outcome.reply)
+
+
+def _is_json(reply: object) -> bool:
+    try:
+        codec.encode(reply)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,7 +1,8 @@
 """Events to handlers: each handler's share of an event is a task that is run, retried, and in the end done or dead.
 
 An event is acknowledged to its sender once it is durable: when all its tasks are committed, or, where that fails or
-takes longer than the sender waits, when they are in the inbox. What waits there is not in memory.
+takes longer than the sender waits, when they are in the inbox. What waits there is not in memory. Only a reply that
+holds whatever becomes of its commit goes out before it (`delivery.holds_anyway`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from botplatform.engine import Engine
+from botplatform.engine import Engine, Failed
 from botplatform.errors import Overloaded, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.allowance import Allowance
@@ -21,14 +22,16 @@ from botplatform.hosts.lanes import backoff
 from botplatform.hosts.local.delivery import Delivery, Result, reply_of
 from botplatform.hosts.local.groups import Groups
 from botplatform.hosts.local.levels import Tally, levels
-from botplatform.hosts.local.pace import Paces
+from botplatform.hosts.local.overlay import Overlay, seconds_run
+from botplatform.hosts.local.pace import Pace
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
 from botplatform.hosts.local.task import Task
+from botplatform.hosts.local.underway import Underway
 from botplatform.hosts.local.unmatched import Unmatched
-from botplatform.router import Router
+from botplatform.router import Match, Router
 from botplatform.settings import Settings
-from botplatform.store import Run, StateKey, Work, Write
+from botplatform.store import Commit, Readable, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.inbox import Waiting
 
@@ -39,6 +42,9 @@ RETRIES = 4
 DEADLINE = 30.0
 # Not all threads are for one handler, unless it says so: one that is slow leaves the rest to the others.
 CONCURRENCY = THREADS // 2
+# A handler that hangs costs a thread each time, which nothing can take back: after so many it is not started again.
+STUCK_LIMIT = 4
+CRASH_LIMIT = 3
 
 
 class Dispatcher:
@@ -70,13 +76,12 @@ class Dispatcher:
         self.stuck: Counter[str] = Counter()
         self._allowance = Allowance(RETRIES, deadline, CONCURRENCY)
         self._lock = threading.Lock()
-        self._active: dict[Work, Task] = {}
-        self._put_off = 0  # those of them that are not in memory
+        self.underway = Underway(self._delivered_again)
         self._unmatched = Unmatched(store.log)
         self._inbox = Tally(lambda: sum(store.inbox.size()))
         counted = {"inbox": self._inbox.now, "outbox": performer.pending, "log": store.log.count}
         self._levels = levels(settings, in_flight=self._in_flight, **counted)
-        self.paces = Paces()
+        self.paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._lanes = Groups(THREADS, "handlers", store)
         self._stopping = threading.Event()
         threading.Thread(target=self._keep_late, name="late-events", daemon=True).start()
@@ -90,11 +95,14 @@ class Dispatcher:
     ) -> Delivery:
         """Hand an event to its handlers and return at once.
 
-        `on_settled` is called, from any thread, when the event is durable; `also` are writes for the same commit.
-        With `durable`, it is in the inbox by the time this returns. Raises Overloaded when there is no room for it.
+        `on_settled` is called, from any thread, when the event is durable, or answered and nothing is lost without it;
+        `also` are writes for the same commit. With `durable`, it is in the inbox by the time this returns.
+        Raises Overloaded when there is no room for it.
         """
         self._check("in_flight", "inbox", "outbox")
-        delivery, tasks = self._take(Arrival(event, on_settled, also))
+        self.count("events")
+        tasks = list[Task]()
+        delivery = self._take(tasks, Arrival(event, on_settled, also))
         if durable and tasks:
             self.keep([task.waiting(event) for task in tasks])
         self._start(tasks)
@@ -110,8 +118,9 @@ class Dispatcher:
         for arrival in arrivals:
             if len(tasks) >= room:
                 break
-            tasks += self._take(arrival)[1]
+            self._take(tasks, arrival)
             taken += 1
+        self.count("events", taken)
         self._start(tasks)
         return taken
 
@@ -122,7 +131,9 @@ class Dispatcher:
         """
         self._check("in_flight", "inbox")
         try:
-            _, tasks = self._take(Arrival(event))
+            self.count("events")
+            tasks = list[Task]()
+            self._take(tasks, Arrival(event))
             self.keep([task.waiting(event) for task in tasks])
             self._start(tasks)
         except StateUnavailable as error:
@@ -133,10 +144,7 @@ class Dispatcher:
 
         Raises StateUnavailable.
         """
-        return {
-            name: {"now": level.now(), "limit": level.limit, "setting": level.setting}
-            for name, level in self._levels.items()
-        }
+        return {name: level.shown() for name, level in self._levels.items()}
 
     def allowance(self, handler: str) -> Allowance:
         """How far a handler may go now."""
@@ -144,13 +152,7 @@ class Dispatcher:
 
     def answer_now(self, *deliveries: Delivery) -> None:
         """The senders will not wait any longer: make what is unfinished durable; replies follow when they come."""
-        with self._lock:
-            open_ = {
-                task.work: (task, delivery)
-                for delivery in deliveries
-                for task in delivery.tasks
-                if delivery in task.deliveries
-            }
+        open_ = {task.work: (task, delivery) for task, delivery in self.underway.unanswered(deliveries)}
         kept = self.keep([task.waiting(delivery.event) for task, delivery in open_.values()], answered=True)
         for work, (task, delivery) in open_.items():
             if work in kept:
@@ -184,9 +186,7 @@ class Dispatcher:
     def put_off(self, task: Task, reason: str = "") -> None:
         """Tell a task's deliveries that it waits in the inbox, where it is, and take its event out of memory."""
         self.tell(task, Result(task.handler, "waiting", reason=reason), over=False)
-        with self._lock:
-            if self._active.get(task.work) is task:
-                self._put_off += task.leave_to_inbox()
+        self.underway.leave_to_inbox(task)
 
     def count(self, what: str, times: int = 1) -> None:
         """Count something for the console; everything dropped, rejected or suppressed passes here."""
@@ -194,8 +194,8 @@ class Dispatcher:
             self.counts[what] += times
 
     def busy(self) -> bool:
-        """Whether any handler runs or is about to."""
-        return self._lanes.busy()
+        """Whether any handler runs or is about to, or what it answered is still to be stored."""
+        return self._lanes.busy() or self.underway.ahead > 0
 
     def stop(self, timeout: float) -> bool:
         """Let running handlers finish; False when some did not in `timeout` seconds."""
@@ -207,73 +207,73 @@ class Dispatcher:
         with self._lock:
             self.stuck[handler] += change
 
+    def attempt(self, work: Work, event: Event, match: Match | None, run: Run, store: Overlay | None) -> Commit:
+        """Run a handler once on what `store` has, and return what is to be committed; see `Engine.attempt`."""
+        pace, began = self.paces[work.handler], seconds_run(store)
+        try:
+            known = (store or self.store).outcome(work)
+            if known:
+                return self.engine.repeat(event, work, known, run)
+            return self._run(work, event, match or self.match(event, work.handler), run, store or self.store)
+        finally:
+            pace.note(seconds_run(store) - began)
+
+    def match(self, event: Event, handler: str) -> Match:
+        """What a handler is by now: a newer version of its plugin may be there; raises Failed where none is."""
+        matches = {match.handler.name: match for match in self.router.route(event)}
+        if handler not in matches:
+            raise Failed(f"no handler {handler} listens to this any more", final=True)
+        return matches[handler]
+
     def tell(self, task: Task, result: Result, over: bool) -> None:
         """Tell a task's deliveries what came of it, and forget it if it is over."""
-        with self._lock:
-            if over and self._active.get(task.work) is task:
-                del self._active[task.work]
-                self._put_off -= task.event is None
-            deliveries, task.deliveries = task.deliveries, []
-            for delivery in deliveries:
-                delivery.results.append(result)
-                delivery.open -= 1
-            settled = [delivery for delivery in deliveries if not delivery.open]
-        for delivery in settled:
-            if any(result.again for result in delivery.results):
-                self.count("delivered again")
-                self.store.log.delivered_again(delivery.event)
-            delivery.settle()
+        self.underway.tell(task, result, over)
 
-    def _take(self, arrival: Arrival) -> tuple[Delivery, list[Task]]:
-        """What is to be started for an event, its delivery being known to each."""
+    def again(self, task: Task) -> None:
+        """Store what a task told ahead of its commit when there is a chance to; nobody waits for it."""
+        self._lanes.submit(task, self.pause)
+
+    def _take(self, tasks: list[Task], arrival: Arrival) -> Delivery:
+        """Add to `tasks` what is to be started for an event, its delivery being known to each."""
         event, on_settled, also = arrival
         source = self.engine.source_of(event)
         delivery = Delivery(event, source, on_settled)
         matches = self.router.route(event)
-        self.count("events")
-        if not matches:
+        if matches:
+            answered = source.reply_within(event) is None
+            delivery.open = len(matches)
+            for match in matches:
+                tasks.append(Task(self, event, match.handler.name, Run(False, answered), match, also, (delivery,)))
+        else:
             self.count("unmatched")
             self._unmatched.settle(delivery, self.router)
-            return delivery, []
-        answered = source.reply_within(event) is None
-        delivery.open = len(matches)
-        tasks = [
-            Task(self, event, match.handler.name, Run(answered=answered), match=match, also=also) for match in matches
-        ]
-        for task in tasks:
-            task.deliveries.append(delivery)
-        return delivery, tasks
+        return delivery
+
+    def _run(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
+        """Run a handler, unless that would only take a thread, or the platform, down again."""
+        if self.stuck[work.handler] >= STUCK_LIMIT:
+            raise Failed(f"{STUCK_LIMIT} runs of {work.handler} hang already")
+        if self.recorder.crashes(work) >= CRASH_LIMIT:
+            raise Failed(f"the process died {CRASH_LIMIT} times while {work.handler} handled it", final=True)
+        noted = self.recorder.begin(work)
+        try:
+            return self.engine.attempt(work, event, match, run, store)
+        finally:
+            self.recorder.end(noted, work)
 
     def _start(self, tasks: Sequence[Task]) -> None:
         """Queue tasks, but for those whose work is under way: then their deliveries share what comes of that."""
-        with self._lock:
-            known = [(task, self._active.setdefault(task.work, task)) for task in tasks]
-            for task, running in known:
-                if running is not task:
-                    running.deliveries += task.deliveries
-                for delivery in task.deliveries:
-                    delivery.tasks.append(running)
-        self._lanes.submit_all([task for task, running in known if running is task])
-        for task, running in known:
-            # It may be put off for long, and is durable: nobody has to wait for it.
-            if running is not task and running.event is None:
-                self.tell(running, Result(task.handler, "waiting"), over=False)
+        self._lanes.submit_all(self.underway.begin(tasks))
 
     def _start_later(self, task: Task, delay: float) -> None:
         """Queue a task that is in the inbox, unless the same work is under way."""
-        with self._lock:
-            new = self._active.setdefault(task.work, task) is task
-            self._put_off += new
-        if new:
+        if self.underway.begin_put_off(task):
             self._lanes.submit(task, delay)
 
     def _keep_late(self) -> None:
         """Make durable what takes long, where its sender waits for nothing else before it goes on."""
         while not self._stopping.wait(min(0.5, self.patience)):
-            before = time.monotonic() - self.patience
-            with self._lock:
-                late = [task for task in self._active.values() if task.began < before]
-                deliveries = [delivery for task in late for delivery in task.deliveries if delivery.wants_no_reply]
+            deliveries = self.underway.late(time.monotonic() - self.patience)
             try:
                 if deliveries:
                     self.answer_now(*deliveries)
@@ -281,7 +281,11 @@ class Dispatcher:
                 logger.error("%d events wait to be stored: %s", len(deliveries), error)
 
     def _in_flight(self) -> int:
-        return len(self._active) - self._put_off + self._unmatched.unlogged
+        return self.underway.in_memory() + self._unmatched.unlogged
+
+    def _delivered_again(self, event: Event) -> None:
+        self.count("delivered again")
+        self.store.log.delivered_again(event)
 
     def _check(self, *names: str) -> int:
         """How many more tasks there is room for."""

@@ -13,7 +13,7 @@ from botplatform.event import Event
 from botplatform.hosts.local.delivery import Delivery
 from botplatform.hosts.local.dispatch import Dispatcher
 from botplatform.hosts.patience import wait
-from botplatform.hosts.records import Receipt, must_be_signed, recognized
+from botplatform.hosts.records import Receipt, must_be_signed, recognized_and_read
 from botplatform.reply import Reply
 from botplatform.source import Post, Raw, Source
 
@@ -95,8 +95,8 @@ class Doors:
         """As `post`, without waiting but where there is no room; to be called where one may."""
         receipt, deliveries, end = Receipt(), list[Delivery](), time.monotonic() + within
         open_ = _Open(on_settled)
-        source = self._source_of(raw)
-        for event in source.normalize(raw):
+        source, read = self._recognized(raw)
+        for event in source.normalize(read):
             refused = event if isinstance(event, Rejected) else self._refused(event)
             if refused:
                 self._reject(source.name, refused)
@@ -147,9 +147,9 @@ class Doors:
         self._dispatcher.count(f"rejected from {source}")
         self._dispatcher.store.log.reject(source, str(rejected))
 
-    def _source_of(self, raw: Raw) -> Source:
+    def _recognized(self, raw: Raw) -> tuple[Source, Raw]:
         try:
-            return recognized(self._dispatcher.engine.sources, raw)
+            return recognized_and_read(self._dispatcher.engine.sources, raw)
         except Rejected as unknown:
             self._reject("an unknown source", unknown)
             raise

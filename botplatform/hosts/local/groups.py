@@ -2,142 +2,124 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
-from botplatform.hosts.jobs import Answer, Finish, Job, Later, guarded
-from botplatform.hosts.lanes import Lanes, Running
-from botplatform.hosts.local.overlay import Beneath, Overlay
-from botplatform.store import Commit, Committed, Work
+from botplatform.hosts.jobs import Answer, Later, guarded
+from botplatform.hosts.lanes import Lane, Lanes, Running
+from botplatform.hosts.local.member import Came, GroupStore, Member, commit_alone
+from botplatform.hosts.local.overlay import Overlay
+from botplatform.store import Commit, Committed
 
 # More in a group gain little, and the first waits for the last: this many jobs, and this many seconds.
 GROUP_LIMIT = 512
 GROUP_TIME = 0.01
+# What was told ahead of its commit goes to disk with the next group that somebody waits for, or when it is so much, or
+# with the next look at what runs.
+AHEAD_LIMIT = 256
 # Seconds after which the others in its group wait no longer for a job.
 SLOW = 0.05
 
-Told = Callable[[Sequence[Committed | Exception]], None]
-Came = Commit | Answer | Later
-"""Of an attempt: what is to be committed, or else what is left to do."""
+_Lane = Lane[Member]
+_Left = tuple[_Lane, Member, Answer | Later]
+"""What is left to do of a job."""
 
 
-class GroupStore(Beneath, Protocol):
-    """What the jobs read, and where their commits go."""
-
-    def submit(self, commits: Sequence[Commit], told: Told) -> None:
-        """Commit all at once, without waiting; see `SqliteStore.submit`."""
-
-
-class Member(Job, Protocol):
-    """A job that may run in a group."""
-
-    work: Work
-
-    @property
-    def alone(self) -> bool:
-        """Whether it has to be run by itself, by `run`."""
-
-    @property
-    def expected(self) -> float:
-        """How many seconds it will probably take."""
-
-    def attempt(self, store: Overlay) -> Came:
-        """Run on what `store` has."""
-
-    def told(self, commit: Commit, result: Committed | Exception) -> Answer | Later:
-        """Learn what came of a commit; the answer is as that of `run`. Called on the store's own thread: be quick."""
-
-    def overran(self) -> None:
-        """Learn that the others in the group do not wait for it any longer."""
-
-
-def _sociable(job: Member) -> bool:
-    return not job.alone
-
-
-def commit_alone(store: GroupStore, job: Member, commit: Commit, finish: Finish) -> None:
-    """What is left of a run that was in no group."""
-    store.submit([commit], lambda results: finish(guarded(job, lambda: job.told(commit, results[0]))))
-
-
-@dataclass(eq=False)
+@dataclass(slots=True, eq=False)
 class _Group:
     overlay: Overlay
-    waiting: deque[Member]
+    waiting: deque[tuple[_Lane, Member]]
     kinds: set[Hashable]  # of each, it counts as one run
-    lanes: dict[Hashable, None] = field(default_factory=dict)  # in which one has begun
-    stopped: set[Hashable] = field(default_factory=set)  # in which no other one is to begin
-    running: Running[Member] | None = None
-    ran: list[tuple[Member, Commit]] = field(default_factory=list)
-    left: list[tuple[Member, Answer | Later]] = field(default_factory=list)  # what was not to be committed
+    lanes: dict[_Lane, None] = field(default_factory=dict)  # in which one has begun
+    stopped: set[_Lane] = field(default_factory=set)  # in which no other one is to begin
+    running: tuple[_Lane, Member] | None = None
+    began: float = 0.0
+    ran: list[tuple[_Lane, Member, Commit]] = field(default_factory=list)
+    ahead: list[tuple[_Lane, Member, Commit]] = field(default_factory=list)  # of what ran, what was told ahead
+    left: list[_Left] = field(default_factory=list)  # what was not to be committed
     slow: Running[Member] | None = None
-    postponed: list[tuple[Member, Answer | Later]] = field(default_factory=list)  # what became of that
+    postponed: list[_Left] = field(default_factory=list)  # what became of that
 
-    def begin(self) -> Running[Member] | None:
+    def begin(self) -> tuple[_Lane, Member] | None:
         """The next job, None when there is none."""
-        while self.waiting:
-            job = self.waiting.popleft()
-            if job.lane not in self.stopped:
-                self.overlay.seen = job.lane in self.lanes
-                self.lanes[job.lane] = None
-                self.running = Running(job, time.monotonic())
-                return self.running
         self.running = None
-        return None
+        while self.waiting and not self.running:
+            following = self.waiting.popleft()
+            lane = following[0]
+            if lane not in self.stopped:
+                self.overlay.seen = lane in self.lanes
+                self.lanes[lane] = None
+                self.running, self.began = following, time.monotonic()
+        return self.running
 
-    def took(self, job: Member, came: Came) -> None:
+    def took(self, lane: _Lane, job: Member, came: Came) -> None:
         """Note what came of a job; when those before it come to nothing, what depends on them has to, too."""
         if isinstance(came, Commit):
-            self.ran.append((job, Commit(*came[:-1], chained=True) if self.overlay.seen else came))
-            self.overlay.write(came.writes)
+            self.ran.append((lane, job, Commit(*came[:-1], chained=True) if self.overlay.seen else came))
+            if came.writes:
+                self.overlay.write(came.writes)
         else:
-            self.left.append((job, came))
-            self.stopped.add(job.lane)
+            self.left.append((lane, job, came))
+            self.stopped.add(lane)
+
+    def tell_ahead(self) -> None:
+        """Have told what needs no commit to be told; only what was told is waited for by nobody."""
+        ran, self.ran = self.ran, []
+        for lane, job, commit in ran:
+            ahead = job.tell_ahead(commit)
+            if ahead:
+                self.ahead.append((lane, job, ahead))
+            else:
+                self.ran.append((lane, job, commit))
 
 
 class Groups(Lanes[Member]):
     """Runs what is quick in groups, one at a time, and what is not, or has to be alone, as `Lanes` do.
 
     Each job of a group sees what those before it wrote. One that takes more than `slow` seconds all the same is left to
-    its thread.
+    its thread. While a group is being committed the next one runs, with what waits for nothing of it.
     """
 
     def __init__(self, threads: int, name: str, store: GroupStore, slow: float = SLOW) -> None:
         self._store = store
         self._slow = slow
-        self._quick: deque[Hashable] = deque()  # lanes for the next group
-        self._group: _Group | None = None  # that runs, or is being committed
+        self._quick: deque[_Lane] = deque()  # lanes for the next group
+        self._group: _Group | None = None  # that runs
+        self._flying: list[_Group] = []  # that are being committed
+        self._ahead: list[tuple[Member, Commit]] = []  # what was told and is not on its way to disk yet
         self._called = False
         super().__init__(threads, name)
 
+    def stop(self, timeout: float) -> bool:
+        """As for all lanes; what was told ahead is committed then."""
+        with self._lock:
+            self._stopping = True  # from now on, nothing is left for later
+        self._catch_up()
+        return super().stop(timeout)
+
     def _under_way(self) -> bool:
-        return self._group is not None or super()._under_way()
+        return bool(self._group or self._flying or self._ahead) or super()._under_way()
 
     def _under_watch(self) -> bool:
-        return bool(self._group and self._group.running) or super()._under_watch()
+        return bool(self._ahead or (self._group and self._group.running)) or super()._under_watch()
 
-    def _admit(self, key: Hashable) -> None:
-        if self._first(key).alone:
-            super()._admit(key)
+    def _admit(self, lane: _Lane) -> None:
+        if lane.first.alone:
+            super()._admit(lane)
         else:
-            self._quick.append(key)
+            self._quick.append(lane)
             self._call()
 
     def _fill(self, kind: Hashable) -> None:
         held = self._held[kind]
-        if held and not self._first(held[0]).alone:  # by now it is known to be quick
+        if held and not held[0].first.alone:  # by now it is known to be quick
             self._quick.extend(held)
             held.clear()
         super()._fill(kind)
         self._call()
-
-    def _first(self, key: Hashable) -> Member:
-        return self._lanes[key].jobs[0]
 
     def _call(self) -> None:
         """Have the next group run, unless there is one that will see to it when it is done."""
@@ -153,34 +135,34 @@ class Groups(Lanes[Member]):
             running = group.begin()
             self._watch_closely()
         while running:
-            came = guarded(running.job, partial(running.job.attempt, group.overlay))
+            lane, job = running
+            came = guarded(job, job.attempt, group.overlay)
             with self._lock:
-                apart = running is not group.running
-                if not apart:
-                    group.took(running.job, came)
-                    following = None if self._stopping else group.begin()
-            if apart:
-                return self._ran(running, self._apart(group, running, came))
-            running = following
+                slow = None if group.running is running else group.slow
+                if slow is None:
+                    group.took(lane, job, came)
+                    running = None if self._stopping else group.begin()
+            if slow:
+                return self._ran(slow, self._apart(group, job, came))
         return self._commit(group)
 
     def _gather(self) -> _Group:
         self._called = False
-        jobs, kinds, seconds = deque[Member](), set[Hashable](), 0.0
+        jobs, kinds, seconds = deque[tuple[_Lane, Member]](), set[Hashable](), 0.0
         while self._quick and len(jobs) < GROUP_LIMIT and seconds < GROUP_TIME:
-            key = self._quick.popleft()
-            first = self._first(key)
-            if first.alone:
-                super()._admit(key)
-            elif self._has_place(kinds, first):
-                for job in itertools.takewhile(_sociable, self._lanes[key].jobs):
-                    jobs.append(job)
-                    seconds += jobs[-1].expected
+            lane = self._quick.popleft()
+            if lane.first.alone:
+                super()._admit(lane)
+            elif self._has_place(kinds, lane.first):
+                for job in _sociable(lane):
+                    jobs.append((lane, job))
+                    seconds += job.expected
                     if len(jobs) >= GROUP_LIMIT or seconds >= GROUP_TIME:
                         break
             else:
-                self._held[first.kind].append(key)
-        self._group = _Group(Overlay(self._store, [job.work for job in jobs]), jobs, kinds)
+                self._held[lane.first.kind].append(lane)
+        flying = [group.overlay for group in self._flying]
+        self._group = _Group(Overlay(self._store, [job.work for _, job in jobs], flying), jobs, kinds)
         return self._group
 
     def _has_place(self, kinds: set[Hashable], job: Member) -> bool:
@@ -191,70 +173,127 @@ class Groups(Lanes[Member]):
             kinds.add(job.kind)
         return True
 
-    def _apart(self, group: _Group, running: Running[Member], came: Came) -> Answer | Later:
+    def _apart(self, group: _Group, job: Member, came: Came) -> Answer | Later:
         """What is left of a job that its group went on without; if it saw what was not committed, it is run again."""
-        job = running.job
         if isinstance(came, Commit):
             return 0.0 if group.overlay.seen else partial(commit_alone, self._store, job, came)
         return came
 
     def _look(self, now: float) -> None:
-        """Have the group go on without a job that takes long."""
+        """Have what was told ahead committed, and the group go on without a job that takes long."""
+        if self._ahead:
+            self._ready.put(self._catch_up)
         group = self._group
-        running = group and group.running
-        if group and running and now - running.began >= min(self._slow, running.job.deadline):
-            group.running, group.slow = None, running
-            group.stopped.add(running.job.lane)
-            group.kinds.discard(running.job.kind)  # its place goes with it
-            self._running.add(running)
-            running.job.overran()
+        if group is None or group.running is None:
+            return
+        lane, job = group.running
+        if group.overlay.waits:
+            group.began = now  # that is not its fault
+        elif now - group.began >= min(self._slow, job.deadline):
+            group.running, group.slow = None, Running(lane, job, group.began)
+            group.stopped.add(lane)
+            group.kinds.discard(job.kind)  # its place goes with it
+            self._running.add(group.slow)
+            job.overran()
             self._ready.put(partial(self._commit, group))
 
     def _commit(self, group: _Group) -> bool:
+        group.tell_ahead()
         with self._lock:
-            group.running = None
-            self._quick.extendleft(reversed({job.lane: None for job in group.waiting if job.lane not in group.lanes}))
-        if group.ran:
-            self._store.submit([commit for _, commit in group.ran], partial(self._told, group))
-        else:
-            self._told(group, [])
-        return True
-
-    def _told(self, group: _Group, results: Sequence[Committed | Exception]) -> None:
-        committed = zip(group.ran, results, strict=True)
-        came = [(job, guarded(job, partial(job.told, commit, result))) for (job, commit), result in committed]
-        came += group.left
-        # In each lane, it goes on with the first that is not finished.
-        unfinished = {job.lane: (job, answer) for job, answer in reversed(came) if answer is not None}
-        with self._lock:
-            for done, answer in came:
-                if answer is None:
-                    self._lanes[done.lane].jobs.remove(done)
-            if group.slow:
-                del group.lanes[group.slow.job.lane]
-            for key in group.lanes:
-                self._resume(key, *unfinished.get(key, (None, 0)))
+            self._go_on_without(group)
+            self._flying.append(group)
             self._group = None
             for kind in group.kinds:
                 self._release(kind)
+            self._ahead += [(job, commit) for _, job, commit in group.ahead]
+            hurry = group.ran or self._stopping or len(self._ahead) >= AHEAD_LIMIT
+            ahead = self._take_ahead() if hurry else []
             self._call()
-        for slow, answer in group.postponed:
-            self._finish(slow, answer)
+        self._submit(group, ahead)
+        return True
 
-    def _resume(self, key: Hashable, job: Member | None, answer: Answer | Later) -> None:
+    def _take_ahead(self) -> list[tuple[Member, Commit]]:
+        ahead, self._ahead = self._ahead, []
+        return ahead
+
+    def _catch_up(self) -> bool:
+        """Commit what was told ahead."""
+        with self._lock:
+            ahead = self._take_ahead()
+        if ahead:
+            self._store.submit([commit for _, commit in ahead], partial(_told_ahead, ahead))
+        return True
+
+    def _submit(self, group: _Group, ahead: Sequence[tuple[Member, Commit]]) -> None:
+        commits = [commit for _, _, commit in group.ran] + [commit for _, commit in ahead]
+
+        def told(results: Sequence[Committed | Exception]) -> None:
+            _told_ahead(ahead, results[len(group.ran) :])
+            self._told(group, results[: len(group.ran)])
+
+        if commits:
+            self._store.submit(commits, told)
+        else:
+            told(())
+
+    def _go_on_without(self, group: _Group) -> None:
+        """Go on in the lanes where nothing of a group has to be waited for."""
+        group.running = None
+        again = {lane: None for lane, _ in group.waiting if lane not in group.lanes}
+        self._quick.extendleft(reversed(again))
+        for lane, job, _ in group.ahead:
+            lane.jobs.remove(job)
+        waited_for = {lane for lane, _, _ in (*group.ran, *group.left)} | ({group.slow.lane} if group.slow else set())
+        for lane in {lane: None for lane, _, _ in group.ahead if lane not in waited_for}:
+            del group.lanes[lane]
+            self._go_on(lane, 0)
+
+    def _told(self, group: _Group, results: Sequence[Committed | Exception]) -> None:
+        committed = zip(group.ran, results, strict=True)
+        came = [(lane, job, guarded(job, job.told, commit, result)) for (lane, job, commit), result in committed]
+        came += group.left
+        # In each lane, it goes on with the first that is not finished.
+        unfinished = {lane: (job, answer) for lane, job, answer in reversed(came) if answer is not None}
+        with self._lock:
+            for lane, job, answer in came:
+                if answer is None:
+                    lane.jobs.remove(job)
+            if group.slow:
+                del group.lanes[group.slow.lane]
+            for lane in group.lanes:
+                self._resume(lane, *unfinished.get(lane, (None, 0)))
+            self._flying.remove(group)
+            self._call()
+        group.overlay.landed()
+        for postponed in group.postponed:
+            self._finish(*postponed)
+
+    def _resume(self, lane: _Lane, job: Member | None, answer: Answer | Later) -> None:
         if not callable(answer):
-            self._go_on(key, answer or 0)
+            self._go_on(lane, answer or 0)
         elif job:
             self._admitted[job.kind] += 1
             self._unfinished.add(job)
-            self._ready.put(partial(self._see_to, job, answer))
+            self._ready.put(partial(self._see_to, lane, job, answer))
 
-    def _finish(self, job: Member, answer: Answer | Later) -> None:
+    def _finish(self, lane: _Lane, job: Member, answer: Answer | Later) -> None:
         """Where the group of a slow job is not committed, those before it in its lane may be in there: it waits."""
         with self._lock:
-            group = self._group
-            postponed = bool(group and group.slow and group.slow.job is job)
-            if postponed and group:
-                group.postponed.append((job, answer))
-        if not postponed:
-            super()._finish(job, answer)
+            groups = [group for group in (*self._flying, self._group) if group and group.slow and group.slow.job is job]
+            for group in groups:
+                group.postponed.append((lane, job, answer))
+        if not groups:
+            super()._finish(lane, job, answer)
+
+
+def _told_ahead(ahead: Sequence[tuple[Member, Commit]], results: Sequence[Committed | Exception]) -> None:
+    for (job, commit), result in zip(ahead, results, strict=True):
+        guarded(job, job.told, commit, result)
+
+
+def _sociable(lane: _Lane) -> Iterator[Member]:
+    """The jobs of a lane up to the first that has to be alone."""
+    for job in lane.jobs:
+        if job.alone:
+            return
+        yield job

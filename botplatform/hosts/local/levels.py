@@ -29,6 +29,10 @@ class Level:
         if self.now() >= self.limit:
             raise Overloaded(f"{self.limit} {self.full}, as many as {self.setting} allows")
 
+    def shown(self) -> dict[str, int | str]:
+        """How much there is `now`, the `limit`, and its `setting`; raises StateUnavailable if that is in the file."""
+        return {"now": self.now(), "limit": self.limit, "setting": self.setting}
+
 
 def levels(
     settings: Settings,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from botplatform.errors import Conflict
@@ -22,10 +24,18 @@ class Overlay:
 
     A value has the version it has beneath, for that is what a commit has to find. `seen` says whether anybody was given
     something that is not beneath. Of all `works` together it is found out at the first question whether they are done.
+
+    What is `flying` is on its way to what is beneath: whoever reads what is written there waits until it has landed.
+    `waits` says that somebody does, `waited` how many seconds they have so far.
     """
 
-    def __init__(self, beneath: Beneath, works: Sequence[Work]) -> None:
+    def __init__(self, beneath: Beneath, works: Sequence[Work], flying: Sequence[Overlay] = ()) -> None:
         self.seen = False
+        self.waits = False
+        self.waited = 0.0
+        self._flight = threading.Lock()
+        self._flight.acquire()
+        self._flying = flying
         self._beneath = beneath
         self._works = works
         self._outcomes: Mapping[Work, Outcome] | None = None
@@ -47,6 +57,7 @@ class Overlay:
         """One value and its version beneath; raises Conflict where the writes do not go together."""
         known = self._known.get(key)
         if known is None:
+            self._await(lambda written: key == written)
             known = self._known[key] = self._beneath.read(key)
         writes = self._writes.get(key)
         if writes is None:
@@ -58,6 +69,7 @@ class Overlay:
 
     def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:
         """The values of a plugin whose keys begin with `prefix`, in order of their keys."""
+        self._await(lambda written: written.plugin == plugin and written.key.startswith(prefix))
         names = {key.key for key in self._writes if key.plugin == plugin and key.key.startswith(prefix)}
         for name, value in self._beneath.scan(plugin, prefix):
             self._known.setdefault(StateKey(plugin, name), value)
@@ -66,6 +78,23 @@ class Overlay:
             value = self.read(StateKey(plugin, name))
             if value.json is not None:
                 yield name, value
+
+    def landed(self) -> None:
+        """Have those who wait for what was written here go on: it is beneath, or came to nothing."""
+        self._flight.release()
+
+    def _await(self, wanted: Callable[[StateKey], bool]) -> None:
+        for overlay in self._flying:
+            if overlay._flight.locked() and any(map(wanted, overlay._writes)):
+                self.waits, began = True, time.perf_counter()
+                with overlay._flight:
+                    pass
+                self.waits, self.waited = False, self.waited + time.perf_counter() - began
+
+
+def seconds_run(store: Overlay | None) -> float:
+    """The time, on a clock that stands still while a run waits for what others have not committed yet."""
+    return time.perf_counter() - (store.waited if store else 0.0)
 
 
 def _after(json: bytes | None, writes: Iterable[Write]) -> bytes | None:

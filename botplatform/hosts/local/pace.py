@@ -1,4 +1,4 @@
-"""How long the runs of each handler take, so that those that are quick can run in groups."""
+"""How long the runs of a handler take, so that those that are quick can run in groups."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ LONGEST = 0.004
 WEIGHT = 0.1
 
 
-class Paces:
-    """A moving average for each handler, by its name; handlers nobody has seen run are not quick."""
+class Pace:
+    """A moving average; `seconds` is how many the next run will probably take. Before the first, it is not quick."""
+
+    __slots__ = ("_seen", "seconds")
 
     def __init__(self) -> None:
-        self._seconds: dict[str, float] = {}
+        self.seconds = LONGEST
+        self._seen = False
 
-    def quick(self, handler: str) -> bool:
-        """Whether its runs take less than a millisecond."""
-        return self.expected(handler) < QUICK
+    @property
+    def quick(self) -> bool:
+        """Whether a run takes less than a millisecond."""
+        return self.seconds < QUICK
 
-    def expected(self, handler: str) -> float:
-        """How many seconds its next run will probably take."""
-        return self._seconds.get(handler, LONGEST)
-
-    def note(self, handler: str, seconds: float) -> None:
+    def note(self, seconds: float) -> None:
         """Add a run."""
         taken = min(seconds, LONGEST)
-        before = self._seconds.get(handler, taken)
-        self._seconds[handler] = before + WEIGHT * (taken - before)
+        before = self.seconds if self._seen else taken
+        self.seconds, self._seen = before + WEIGHT * (taken - before), True
 
-    def overran(self, handler: str) -> None:
-        """Take a handler for slow, until some of its runs were quick."""
-        self._seconds[handler] = LONGEST
+    def overran(self) -> None:
+        """Take the handler for slow, until some of its runs were quick."""
+        self.seconds, self._seen = LONGEST, True

@@ -24,6 +24,7 @@ from botplatform.hosts.local.dispatch import DEADLINE, Dispatcher
 from botplatform.hosts.local.doors import Doors
 from botplatform.hosts.local.folder import WatchedFolder
 from botplatform.hosts.local.http.access import Access
+from botplatform.hosts.local.http.bodies import Bodies
 from botplatform.hosts.local.http.endpoints import Endpoints
 from botplatform.hosts.local.http.messages import Request, Response
 from botplatform.hosts.local.http.server import HttpServer
@@ -89,6 +90,7 @@ class Platform:
         self.doors = Doors(self.dispatcher, slack_verify(settings), alexa_verify(settings))
         self._reloader = Reloader(folders, self.reload)
         self._folder: WatchedFolder | None = None
+        self._bodies = Bodies(settings.bodies_limit, self.dispatcher.count)
         self._http: HttpServer | None = None
         self.started = clock()
         self.token = secrets.token_urlsafe(32)
@@ -108,7 +110,8 @@ class Platform:
         self._serve_plugins()
         self.dispatcher.resume(self.store.inbox.all_waiting())
         access = Access(self.settings.allowed_hosts, self.settings.events_token)
-        self._http = HttpServer(Endpoints(self.doors, access, self._page), self.settings.host, self.settings.port)
+        endpoints = Endpoints(self.doors, access, self._page)
+        self._http = HttpServer(endpoints, self.settings.host, self.settings.port, self._bodies)
         if self.settings.cloudtrail_folder:
             self._folder = WatchedFolder(self.settings.cloudtrail_folder, self.doors, self.store)
             self._folder.start()
@@ -162,6 +165,10 @@ class Platform:
     def accept(self, event: Event) -> None:
         """Take an event in, for the effect `emit`."""
         self.dispatcher.accept(event)
+
+    def levels(self) -> dict[str, dict[str, int | str]]:
+        """How full everything is that has a limit, requests in memory among it; see `Dispatcher.levels`."""
+        return {**self.dispatcher.levels(), "bodies": self._bodies.level.shown()}
 
     def busy(self) -> bool:
         """Whether anything is being handled or performed."""

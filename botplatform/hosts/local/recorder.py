@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _SLOTS = 128
 _SLOT_SIZE = 1024
+_NO_SLOT = -1
 _NAMESPACE = "@crashes"
 _REMEMBERED = 86400.0
 _PATIENCE = 5.0
@@ -28,6 +29,7 @@ class Recorder:
     def __init__(self, path: Path, store: SqliteStore, now: float) -> None:
         self._store = store
         self._suspect = threading.Lock()
+        self._alone: Work | None = None  # who has it
         size = _SLOTS * _SLOT_SIZE
         if not path.exists() or path.stat().st_size != size:
             path.write_bytes(bytes(size))  # with no hole in it: to write into one on a full disk ends the process
@@ -37,29 +39,30 @@ class Recorder:
         self._crashes: dict[str, int] = {}
         self._take_over(now)
 
-    def running(self, work: Work) -> _Note:
-        """Note `work` as running inside of `with`.
+    def begin(self, work: Work) -> int:
+        """Note `work` as running, until what this returns is given to `end`.
 
         What ran when the process died runs alone among its kind, so that the innocent are not counted with the culprit
         time and again; unless the one before takes too long.
         """
-        return _Note(self, work)
-
-    def _begin(self, work: Work) -> tuple[int | None, bool]:
-        """The slot it is noted in, if one is free, and whether it keeps others of its kind out."""
-        alone = self.crashes(work) > 0 and self._suspect.acquire(timeout=_PATIENCE)
+        if self.crashes(work) and self._suspect.acquire(timeout=_PATIENCE):
+            self._alone = work
         try:
             slot = self._free.pop()
         except IndexError:
-            return None, alone
-        self._put(slot, codec.encode(work))
-        return slot, alone
+            return _NO_SLOT
+        content = codec.encode(work)[: _SLOT_SIZE - 2]
+        start = slot * _SLOT_SIZE
+        self._memory[start : start + 2 + len(content)] = len(content).to_bytes(2, "big") + content
+        return slot
 
-    def _end(self, slot: int | None, alone: bool) -> None:
-        if slot is not None:
-            self._put(slot, b"")
+    def end(self, slot: int, work: Work) -> None:
+        """Note that `work` is over."""
+        if slot != _NO_SLOT:
+            self._clear(slot)
             self._free.append(slot)
-        if alone:
+        if self._alone is work:
+            self._alone = None
             self._suspect.release()
 
     def crashes(self, work: Work) -> int:
@@ -74,10 +77,9 @@ class Recorder:
         """Let go of the file."""
         self._memory.close()
 
-    def _put(self, slot: int, content: bytes) -> None:
+    def _clear(self, slot: int) -> None:
         start = slot * _SLOT_SIZE
-        content = content[: _SLOT_SIZE - 2]
-        self._memory[start : start + 2 + len(content)] = len(content).to_bytes(2, "big") + content
+        self._memory[start : start + 2] = b"\0\0"
 
     def _take_over(self, now: float) -> None:
         """Count what the last process left running, on top of what was counted before."""
@@ -88,7 +90,7 @@ class Recorder:
             length = int.from_bytes(self._memory[start : start + 2], "big")
             if length:
                 self._count(self._memory[start + 2 : start + 2 + length], now)
-                self._put(slot, b"")
+                self._clear(slot)
 
     def _count(self, content: bytes, now: float) -> None:
         try:
@@ -100,22 +102,6 @@ class Recorder:
         write = Write("put", codec.encode(self._crashes[name]), now + _REMEMBERED)
         self._store.write({StateKey(_NAMESPACE, name): write})
         logger.warning("the process died while %s handled %s (%d times)", work.handler, work.id, self._crashes[name])
-
-
-class _Note:
-    """A run, from when it begins to when it ends; a generator for this would take as long as all the rest."""
-
-    __slots__ = ("_begun", "_recorder", "_work")
-
-    def __init__(self, recorder: Recorder, work: Work) -> None:
-        self._recorder = recorder
-        self._work = work
-
-    def __enter__(self) -> None:
-        self._begun = self._recorder._begin(self._work)
-
-    def __exit__(self, *_: object) -> None:
-        self._recorder._end(*self._begun)
 
 
 def forget_crashes(store: SqliteStore, works: Iterable[Work]) -> None:

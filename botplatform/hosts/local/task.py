@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,8 @@ from botplatform.errors import Conflict, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.intake import NOTHING
 from botplatform.hosts.jobs import Answer, Finish, Later
-from botplatform.hosts.local.delivery import Delivery, Result, reply_of
-from botplatform.hosts.local.groups import commit_alone
+from botplatform.hosts.local.delivery import Delivery, Result, holds_anyway, reply_of
+from botplatform.hosts.local.member import commit_alone
 from botplatform.hosts.local.overlay import Overlay
 from botplatform.reply import Reply
 from botplatform.router import Match
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A handler that hangs costs a thread each time, which nothing can take back: after so many it is not started again.
-STUCK_LIMIT = 4
-CRASH_LIMIT = 3
 # A run that lost its commit to others so often runs by itself: the time until its commit is shorter there.
 LOST_IN_GROUPS = 3
 
@@ -42,9 +39,12 @@ class Task:
     __slots__ = (
         "_also",
         "_dispatcher",
+        "_loose",
         "_lost",
         "_match",
+        "_pace",
         "_run",
+        "ahead",
         "attempts",
         "began",
         "deliveries",
@@ -61,9 +61,9 @@ class Task:
         event: Event,
         handler: str,
         run: Run,
-        *,
         match: Match | None = None,
         also: Mapping[StateKey, Write] = NOTHING,
+        deliveries: Sequence[Delivery] = (),
         attempts: int = 0,
     ) -> None:
         self._dispatcher = dispatcher
@@ -71,14 +71,17 @@ class Task:
         self._run = run
         self._also = also
         self._lost = 0
+        self._loose: Commit | None = None  # what was told ahead and is not on disk yet
+        self._pace = dispatcher.paces[handler]
+        self.ahead: bool | None = None  # whether that was told ahead of the commit, once it is decided
         self.event: Event | None = event
-        self.handler = handler
-        self.kind: Hashable = handler
+        self.handler = self.kind = handler
         self.attempts = attempts
         self.began = time.monotonic()
-        self.work = Work(event.source, event.id, handler)
-        self.lane: Hashable = (handler, event.source, event.key or event.id)
-        self.deliveries: list[Delivery] = []  # under the dispatcher's lock
+        self.work = work = Work(event.source, event.id, handler)
+        key = event.key
+        self.lane: Hashable = (handler, event.source, key) if key else work
+        self.deliveries = deliveries  # under the lock of all that is under way
 
     @property
     def concurrency(self) -> int:
@@ -93,17 +96,13 @@ class Task:
     @property
     def alone(self) -> bool:
         """Whether others are not to wait for it, or may be harmed by it."""
-        dispatcher = self._dispatcher
-        return (
-            not dispatcher.paces.quick(self.handler)
-            or self._lost >= LOST_IN_GROUPS
-            or dispatcher.recorder.crashes(self.work) > 0
-        )
+        crashes = self._dispatcher.recorder.crashes
+        return not self._pace.quick or self._lost >= LOST_IN_GROUPS or crashes(self.work) > 0
 
     @property
     def expected(self) -> float:
         """How many seconds the handler will probably take."""
-        return self._dispatcher.paces.expected(self.handler)
+        return self._pace.seconds
 
     def waiting(self, event: Event, delay: float = 0, reason: str = "", run: Run | None = None) -> Waiting:
         """This task as the inbox keeps it."""
@@ -126,19 +125,39 @@ class Task:
 
     def attempt(self, store: Overlay | None = None) -> Commit | Answer | Later:
         """Run the handler once, on what `store` has, and commit nothing."""
+        if self._loose:
+            return self._loose
         try:
             event = self._whole()
         except StateUnavailable as error:
             return self._unavailable(error)
         return self._attempt(event, store) if event else self._missing()
 
+    def tell_ahead(self, commit: Commit) -> Commit | None:
+        """Tell who waits what the handler answered, where that holds whatever becomes of the commit.
+
+        Returns what is left to be committed, None where they have to wait for that.
+        """
+        if self._loose:
+            return self._loose
+        if self._run.answered or not holds_anyway(commit):
+            return None
+        done = Result(self.handler, "done", reply_of(commit.outcome))
+        if not self._dispatcher.underway.tell_ahead(self, done):
+            return None
+        self._loose = commit._replace(reads={})  # it was answered by what they were then
+        return self._loose
+
     def told(self, commit: Commit, result: Committed | Exception) -> Answer | Later:
         """Say what came of it, or what is to be done about it."""
+        if self._loose:
+            self._stored(result)
+            return None
         if isinstance(result, Committed):
             found = result.outcome.duplicate and not commit.outcome.duplicate
             if found and self._run.answered:
                 return 0.0  # another run did it; the next look finds what it left to do
-            self._done(result)
+            self._done(result, again=result.outcome.duplicate)
             return None
         if isinstance(result, Abandoned):
             return None
@@ -150,7 +169,7 @@ class Task:
 
     def overran(self) -> None:
         """It took too long for a group."""
-        self._dispatcher.paces.overran(self.handler)
+        self._pace.overran()
 
     def abandon(self) -> Answer | Later:
         """The handler hangs: whatever it may still do is refused."""
@@ -172,8 +191,8 @@ class Task:
     def park(self) -> None:
         """Wait in the inbox behind an earlier event of the same key that is being tried again."""
         event = self.event
-        if event is None:
-            return  # it is there
+        if event is None or not self._dispatcher.underway.leave_to_commit(self):
+            return  # it is there, or needs not be
         try:
             behind = self.waiting(event, reason="waits behind an earlier one of its key")
             self._dispatcher.keep([behind], answered=True)
@@ -185,27 +204,14 @@ class Task:
     def _attempt(self, event: Event, store: Overlay | None) -> Commit | Answer | Later:
         run = self._run
         run.attempt = self.attempts + 1
-        began = time.perf_counter()
         try:
-            return self._handle(event, run, store)
+            commit = self._dispatcher.attempt(self.work, event, self._match, run, store)
         except Failed as failed:
             return partial(self._fail, event, failed, run)
         except Conflict:
             return self._conflict(event, run)
         except StateUnavailable as error:
             return self._unavailable(error)
-        finally:
-            self._dispatcher.paces.note(self.handler, time.perf_counter() - began)
-
-    def _handle(self, event: Event, run: Run, store: Overlay | None) -> Commit:
-        dispatcher, work = self._dispatcher, self.work
-        known = (store or dispatcher.store).outcome(work)
-        if known:
-            return dispatcher.engine.repeat(event, work, known, run)
-        self._refuse_hopeless()
-        match = self._match or self._rematch(event)
-        with dispatcher.recorder.running(work):
-            commit = dispatcher.engine.attempt(event, match, run, store)
         return commit._replace(writes={**commit.writes, **self._also}) if self._also else commit
 
     def _whole(self) -> Event | None:
@@ -236,33 +242,29 @@ class Task:
     def _misfit(self, event: Event, bug: Exception, finish: Finish) -> None:
         """Fail for what showed only at the commit."""
         try:
-            failed = self._dispatcher.engine.failure(bug, event, self._match or self._rematch(event))
+            failed = self._dispatcher.engine.failure(
+                bug, event, self._match or self._dispatcher.match(event, self.handler)
+            )
         except Failed as gone:
             failed = gone
         self._fail(event, failed, self._run, finish)
 
-    def _rematch(self, event: Event) -> Match:
-        """What the handler is by now: a newer version of its plugin may be there."""
-        matches = {match.handler.name: match for match in self._dispatcher.router.route(event)}
-        if self.handler not in matches:
-            raise Failed(f"no handler {self.handler} listens to this any more", final=True)
-        return matches[self.handler]
+    def _stored(self, result: Committed | Exception) -> None:
+        """Forget what was told ahead once it is on disk; until then, try again."""
+        if isinstance(result, Committed):
+            self._done(result, again=True)  # whoever has come since then comes again
+            return
+        logger.error("%s has answered and waits to be stored: %s", self.handler, result)
+        self.lane = self.work  # nobody waits behind it
+        self._dispatcher.again(self)
 
-    def _refuse_hopeless(self) -> None:
-        """Do not start what would only take the platform down again."""
-        dispatcher, handler = self._dispatcher, self.handler
-        if dispatcher.stuck[handler] >= STUCK_LIMIT:
-            raise Failed(f"{STUCK_LIMIT} runs of {handler} hang already")
-        if dispatcher.recorder.crashes(self.work) >= CRASH_LIMIT:
-            raise Failed(f"the process died {CRASH_LIMIT} times while {handler} handled it", final=True)
-
-    def _done(self, committed: Committed) -> None:
+    def _done(self, committed: Committed, again: bool) -> None:
         dispatcher, outcome = self._dispatcher, committed.outcome
         if outcome.suppressed and not outcome.duplicate:
             dispatcher.count("suppressed", len(outcome.suppressed))
         if committed.effects:
             dispatcher.performer.perform(committed.effects)
-        result = Result(self.handler, "done", reply_of(outcome), again=outcome.duplicate)
+        result = Result(self.handler, "done", reply_of(outcome), again=again)
         dispatcher.tell(self, result, over=True)
 
     def _fail(self, event: Event, failed: Failed, run: Run, finish: Finish) -> None:

@@ -33,8 +33,7 @@ class Unmatched:
         if reply:
             delivery.results.append(Result("", "unmatched", reply))
         self._count(1)
-        recorded = self._log.record(event, "unmatched", self._why(event, source, router))
-        recorded.add_done_callback(lambda _: self._logged(delivery))
+        self._log.record(event, "unmatched", self._why(event, source, router), lambda _: self._logged(delivery))
 
     def _logged(self, delivery: Delivery) -> None:
         self._count(-1)

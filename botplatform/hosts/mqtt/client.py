@@ -29,6 +29,8 @@ __all__ = ["Connection", "MqttClient", "backoff"]
 
 ASK_EVERY: Final = 1.0
 LEAVE_WITHIN: Final = 5.0
+# Seconds to wait for the rest of what became durable with a message: of a commit, that is told one by one.
+MOMENT: Final = 0.001
 
 _log = logging.getLogger(__name__)
 
@@ -191,7 +193,9 @@ class MqttClient:
         return self._paho.loop(TRY_EVERY if self._held else 1.0)
 
     def _acknowledge(self) -> None:
-        """Acknowledge what is durable by now."""
+        """Acknowledge what is durable by now, or in a moment."""
+        if self._awake and self._acknowledgements.awaited:
+            time.sleep(MOMENT)
         self._awake = False  # before the look: what is durable after it wakes us again
         if due := self._acknowledgements.due():
             self._paho.acknowledge(due)
@@ -259,8 +263,7 @@ class MqttClient:
             self._why = self._why or f"it ended: {reason}"
 
     def _on_messages(self, messages: list[Message]) -> None:
-        noted = self._acknowledgements.received
-        self._held.receive([(message, noted(message) if message.qos else _nothing) for message in messages])
+        self._held.receive([*zip(messages, self._acknowledgements.received(messages), strict=True)])
 
     def _on_subscribe(
         self, _client: object, _data: object, packet_id: int, reasons: list[ReasonCode], _more: object
@@ -280,7 +283,3 @@ class MqttClient:
     def _on_pong(self) -> None:
         if confirmed := self._acknowledgements.answered():
             self._on_confirmed(confirmed)
-
-
-def _nothing() -> None:
-    """The acknowledgement of a message that has none."""

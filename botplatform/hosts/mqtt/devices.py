@@ -8,26 +8,25 @@ from functools import lru_cache
 
 from botplatform import codec
 from botplatform.effect import CHAIN_PROPERTY, Publication
+from botplatform.event import Event
 from botplatform.hosts.intake import Arrival, Intake
 from botplatform.hosts.mqtt.client import Connection, MqttClient, backoff
 from botplatform.hosts.mqtt.echoes import Echoes
 from botplatform.hosts.mqtt.held import Arrived
-from botplatform.hosts.mqtt.ledger import Ledger
+from botplatform.hosts.mqtt.ledger import TOGETHER, Ledger
 from botplatform.sources.mqtt.message import Message
-from botplatform.sources.mqtt.source import own_id, to_event
+from botplatform.sources.mqtt.source import TOPICS, own_id, to_event
 from botplatform.store import StateKey, Write
 from botplatform.subscription import Subscription
-
-_TOPICS = 10_000  # whose subscriptions are remembered
 
 
 class Devices:
     """The platform's side of an MQTT connection; `broker` is what events name as their source, `client_id` who we are.
 
     `everything` subscribes to all topics, so that what nobody listens to is in the log too. With a `group`, the broker
-    gives each message to only one of those in it (MQTT 5.0, 4.8.2). `wait` is that of the client. `outwards` is what to
-    publish through, if it is not the same: the embedded broker sends nothing, not even that it took a message, to whom
-    it waits for.
+    gives each message to only one of those in it (MQTT 5.0, 4.8.2). `wait` is that of the client, `together` that of
+    the ledger. `outwards` is what to publish through, if it is not the same: the embedded broker sends nothing, not
+    even that it took a message, to whom it waits for.
     """
 
     def __init__(
@@ -39,11 +38,12 @@ class Devices:
         group: str = "",
         wait: Callable[[int, float], float] = backoff,
         outwards: Connection | None = None,
+        together: int = TOGETHER,
     ) -> None:
         self._intake = intake
         self._store = intake.store
         self._filters = StateKey("@mqtt", f"filters {connection.client_id}")
-        self._ledger = Ledger(self._store, connection.client_id)
+        self._ledger = Ledger(self._store, connection.client_id, together)
         self._numbering = _numbering([])
         self.broker = broker
         self.client_id = connection.client_id
@@ -99,12 +99,17 @@ class Devices:
 
     def _receive(self, arrived: Sequence[Arrived]) -> int:
         now = datetime.fromtimestamp(self._intake.engine.clock(), UTC).isoformat().replace("+00:00", "Z")
-        return self._intake.submit_all([self._arrival(message, acknowledge, now) for message, acknowledge in arrived])
+        entries = self._ledger.enter([message for message, _ in arrived])
+        return self._intake.submit_all(
+            [
+                Arrival(self._event(message, id_, now), acknowledge, also)
+                for (message, acknowledge), (id_, also) in zip(arrived, entries, strict=True)
+            ]
+        )
 
-    def _arrival(self, message: Message, acknowledge: Callable[[], None], now: str) -> Arrival:
-        assigned, also = self._ledger.enter(message)
+    def _event(self, message: Message, assigned: str, now: str) -> Event:
         id_ = own_id(message, self._numbering(message.topic)) or assigned
-        return Arrival(to_event(self._recognized(message), id_, self.broker, now), acknowledge, also)
+        return to_event(self._recognized(message), id_, self.broker, now)
 
     def _recognized(self, message: Message) -> Message:
         """The message with the chain it was published with, where the broker did not carry it."""
@@ -115,7 +120,7 @@ class Devices:
 def _numbering(subscriptions: Sequence[Subscription]) -> Callable[[str], Sequence[Subscription]]:
     """Which of the subscriptions to a topic say where its devices put ids of their own."""
     asking = [s for s in subscriptions if s.options["id_field"] or s.options["id_property"]]
-    return lru_cache(_TOPICS)(lambda topic: [s for s in asking if s.topic and s.topic.match(topic) is not None])
+    return lru_cache(TOPICS)(lambda topic: [s for s in asking if s.topic and s.topic.match(topic) is not None])
 
 
 def _listen_to_nothing(arrived: Sequence[Arrived]) -> int:

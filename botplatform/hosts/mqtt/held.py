@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 from botplatform.errors import Retry
@@ -29,7 +31,7 @@ class Held:
         self._receive = receive
         self._limit = limit
         self._on_dropped = on_dropped
-        self._messages: list[Arrived] = []
+        self._messages: deque[Arrived] = deque()
         self._under_way = 0
         self._next_try = 0.0
 
@@ -48,7 +50,8 @@ class Held:
     def go_on(self) -> None:
         """Hand on what there is room for by now."""
         if self._messages and time.monotonic() >= self._next_try:
-            del self._messages[: self._taken(self._messages)]
+            for _ in range(self._taken([*islice(self._messages, self._limit)])):
+                self._messages.popleft()
 
     def acknowledged(self, count: int) -> None:
         """Note that so many of those handed on were acknowledged, which makes room for others."""
@@ -57,7 +60,7 @@ class Held:
     def connection_broke(self) -> None:
         """Forget what the broker will deliver again."""
         self._under_way = 0
-        self._messages = [held for held in self._messages if held[0].qos == 0]
+        self._messages = deque(held for held in self._messages if held[0].qos == 0)
 
     def _taken(self, arrived: Sequence[Arrived]) -> int:
         """How many were taken; where that is not as many as were offered, the next try comes after a pause."""

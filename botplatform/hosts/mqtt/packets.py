@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from paho.mqtt import MQTTException
@@ -29,6 +28,10 @@ class Malformed(NamedTuple):
     reason: str
 
 
+Came = list[Message] | Packet | Malformed
+"""Messages that come one after the other come together."""
+
+
 class Packets:
     """Puts the bytes of one connection together to whole packets; `newest` says that it speaks MQTT 5.
 
@@ -40,27 +43,36 @@ class Packets:
         self._rest = bytearray()
         self._wanted = 0
 
-    def read(self, content: bytes) -> Iterator[Message | Packet | Malformed]:
-        """What is complete by now, in its order; to be read to its end before the next content comes."""
+    def read(self, content: bytes) -> list[Came]:
+        """What is complete by now, in its order."""
         self._rest += content
         if len(self._rest) < self._wanted:
-            return
+            return []
         stream, self._rest = bytes(self._rest), bytearray()
+        came: list[Came] = []
         try:
-            yield from self._complete(stream)
+            self._cut(stream, came)
         except IndexError:
-            yield Malformed("a packet is shorter than it says")
+            came.append(Malformed("a packet is shorter than it says"))
         except (KeyError, ValueError, MQTTException) as error:  # of properties, and of what is no text
-            yield Malformed(str(error))
+            came.append(Malformed(str(error)))
+        return came
 
-    def _complete(self, stream: bytes) -> Iterator[Message | Packet]:
-        at, (start, end) = 0, _content(stream, 0)
+    def _cut(self, stream: bytes, came: list[Came]) -> None:
+        """Put what is complete into `came`, and keep the rest."""
+        messages: list[Message] = []
+        at, newest = 0, self._newest
+        start, end = _content(stream, 0)
         while start and end <= len(stream):
             first = stream[at]
-            if first & 0xF0 == _PUBLISH and not first & _QOS_2:
-                yield _message(stream, first, start, end, self._newest)
+            if first & 0xF0 != _PUBLISH or first & _QOS_2:
+                messages = []
+                came.append(Packet(first, stream[start:end]))
             else:
-                yield Packet(first, stream[start:end])
+                message = _message(stream, first, start, end, newest)
+                if not messages:
+                    came.append(messages)
+                messages.append(message)
             at = end
             start, end = _content(stream, at)
         self._rest += stream[at:]
@@ -69,13 +81,16 @@ class Packets:
 
 def _content(stream: bytes, at: int) -> tuple[int, int]:
     """Where the content of a packet begins and ends (MQTT 5.0, 2.1.4); 0 and the next byte while that is not known."""
+    digits = stream[at + 1 : at + 5]
+    if digits and digits[0] < 0x80:  # which most are
+        return at + 2, at + 2 + digits[0]
     length = 0
-    for place, byte in enumerate(stream[at + 1 : at + 5]):
+    for place, byte in enumerate(digits):
         length |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
             start = at + 2 + place
             return start, start + length
-    if len(stream) > at + 4:
+    if len(digits) == 4:
         raise ValueError("the length of a packet has more than four bytes")
     return 0, len(stream) + 1
 

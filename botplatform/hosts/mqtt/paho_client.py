@@ -7,9 +7,8 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import groupby
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -31,8 +30,8 @@ SESSION_SECONDS: Final = 7 * 24 * 3600  # how long a broker keeps what arrives w
 _ANSWERS = {int(kind): kind for kind in (MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP)}
 _FAILURE = 0x80  # MQTT 5.0, 2.4: the reason codes from here on
 _AT_ONCE = 256 * 1024  # bytes: paho would ask the system for each packet three times
-# MQTT 5.0, 3.4 and 3.7, by QoS: the type of an acknowledgement, and the length of one that says that all is well.
-_ACKNOWLEDGED_BY = {1: 0x4002, 2: 0x7002}
+# MQTT 5.0, 3.4 and 3.7, by QoS: an acknowledgement that says that all is well, but for its packet id.
+_ACKNOWLEDGED_BY = {1: 0x4002_0000, 2: 0x7002_0000}
 
 
 class Paho(paho.Client):
@@ -107,10 +106,10 @@ class Paho(paho.Client):
             with suppress(OSError):  # it is awake already, or the connection ends
                 self._sockpairW.send(b"0")
 
-    def acknowledge(self, messages: Iterable[Message]) -> None:
+    def acknowledge(self, messages: Sequence[Message]) -> None:
         """Acknowledge messages of QoS 1 and 2, in this order, and send all that waits to be sent."""
-        packets = (struct.pack("!HH", _ACKNOWLEDGED_BY[message.qos], message.packet_id) for message in messages)
-        self._packet_queue(MessageType.PUBACK, b"".join(packets), 0, 1)
+        packets = [_ACKNOWLEDGED_BY[message.qos] | message.packet_id for message in messages]
+        self._packet_queue(MessageType.PUBACK, struct.pack(f"!{len(packets)}I", *packets), 0, 1)
         self.loop_write()
 
     def ping(self) -> None:
@@ -172,15 +171,13 @@ class Paho(paho.Client):
         return self._deal_with(content) if content else MQTTErrorCode.MQTT_ERR_CONN_LOST
 
     def _deal_with(self, content: bytes) -> MQTTErrorCode:
-        packets: Any = self._packets.read(content)
-        for kind, alike in groupby(packets, type):
-            if kind is Message:
-                self.on_messages(list(alike))
+        for came in self._packets.read(content):
+            if isinstance(came, list):
+                self.on_messages(came)
                 continue
-            for packet in alike:
-                result = self._refuse(packet) if kind is Malformed else self._hand_over(packet)
-                if result != MQTTErrorCode.MQTT_ERR_SUCCESS or self._sock is None:
-                    return result
+            result = self._refuse(came) if isinstance(came, Malformed) else self._hand_over(came)
+            if result != MQTTErrorCode.MQTT_ERR_SUCCESS or self._sock is None:
+                return result
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _hand_over(self, packet: Packet) -> MQTTErrorCode:

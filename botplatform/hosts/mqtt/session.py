@@ -45,20 +45,29 @@ class Acknowledgements:
         """Whether some have left since the broker was last asked, and no answer is awaited."""
         return bool(self._sent) and not self._asked
 
-    def received(self, message: Message) -> Receipt:
-        """Note a message of QoS 1 or 2; its packet id is free again, so it says nothing any more of an earlier one."""
-        for packet_ids in (self._sent, *self._asked):
-            packet_ids.pop(message.packet_id, None)
-        receipt = Receipt(message, self._told)
-        self._open.append(receipt)
-        return receipt
+    @property
+    def awaited(self) -> bool:
+        """Whether some messages are not durable yet."""
+        return bool(self._open) and not self._open[-1].done
+
+    def received(self, messages: Iterable[Message]) -> list[Callable[[], None]]:
+        """Note messages, and return what acknowledges each; with QoS 0 there is nothing to note.
+
+        Their packet ids are free again, so they say nothing any more of earlier messages.
+        """
+        receipts = [Receipt(message, self._told) if message.qos else None for message in messages]
+        self._open.extend(filter(None, receipts))
+        for packet_ids in filter(None, (self._sent, *self._asked)):
+            for message in messages:
+                packet_ids.pop(message.packet_id, None)
+        return [receipt or _nothing for receipt in receipts]
 
     def due(self) -> list[Message]:
         """The messages to acknowledge now, in order: those that are durable, up to the first that is not."""
         leaving = []
         while self._open and self._open[0].done:
             leaving.append(self._open.popleft().message)
-        self._sent.update((message.packet_id, None) for message in leaving)
+        self._sent.update(dict.fromkeys([message.packet_id for message in leaving]))
         return leaving
 
     def asked(self) -> None:
@@ -69,6 +78,10 @@ class Acknowledgements:
     def answered(self) -> list[int]:
         """Note an answer, in the order of the questions: returns the packet ids whose acknowledgement arrived."""
         return list(self._asked.popleft()) if self._asked else []
+
+
+def _nothing() -> None:
+    """The acknowledgement of a message that has none."""
 
 
 class Subscriptions:

@@ -154,7 +154,9 @@ class Worker:
     def _devices(self) -> Devices:
         client_id = self.settings.mqtt_client_id or f"botplatform-{socket.gethostname()}"
         connection = Connection.of(self.settings, client_id)
-        return Devices(connection, self.dispatcher, connection.address, group=self.settings.mqtt_group)
+        # What several commits write at the same time, DynamoDB refuses: each message's delivery has an item of its own.
+        group = self.settings.mqtt_group
+        return Devices(connection, self.dispatcher, connection.address, group=group, together=1)
 
 
 def table_of(settings: Settings) -> str:

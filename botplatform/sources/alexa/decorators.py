@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botplatform import codec
@@ -47,7 +48,7 @@ def intent(
             source="alexa",
             summary=f"intent {name}",
             pattern={"type": ["com.amazon.alexa.IntentRequest"], "subject": [name]},
-            bind=lambda event: {**dict.fromkeys(types, ""), **_spoken(event)},
+            bind=partial(_heard, dict.fromkeys(types, "")),
             exclusive=f"the Alexa intent {name}",
             options={"intent": name, "samples": tuple(samples), "slots": types},
             limits=limits(**limited),
@@ -92,15 +93,18 @@ def mount(skill: Any) -> Callable[[Event], Reply | None]:
     return mounted(mounted_alexa_skill, subscription)
 
 
-def _spoken(event: Event) -> dict[str, str]:
-    """What was said for each slot: the value it resolved to, else the words themselves."""
+def _heard(nothing: dict[str, str], event: Event) -> dict[str, str]:
+    """What was said for each slot, the value it resolved to, else the words themselves; or else `nothing`."""
+    heard = nothing.copy()
     slots = event.data["request"]["intent"].get("slots")
-    if not isinstance(slots, dict):
-        return {}
-    return {name: _resolved(slot) or "" for name, slot in slots.items() if isinstance(slot, dict)}
+    if isinstance(slots, dict):
+        for name, slot in slots.items():
+            if isinstance(slot, dict):
+                heard[name] = _resolved(slot) if "resolutions" in slot else _words(slot)
+    return heard
 
 
-def _resolved(slot: dict[str, Any]) -> str | None:
+def _resolved(slot: dict[str, Any]) -> str:
     # Alexa Skills Kit, "Entity resolution": the first authority that matched holds the canonical value.
     try:
         for authority in slot["resolutions"]["resolutionsPerAuthority"]:
@@ -108,5 +112,9 @@ def _resolved(slot: dict[str, Any]) -> str | None:
                 return str(authority["values"][0]["value"]["name"])
     except (KeyError, IndexError, TypeError):
         pass
+    return _words(slot)
+
+
+def _words(slot: dict[str, Any]) -> str:
     value = slot.get("value")
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) else ""

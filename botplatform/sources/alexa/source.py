@@ -18,14 +18,15 @@ REPLY_WITHIN = 7.0
 # Nothing can be said later without being asked.
 LATE = Reply("I am still working on it. Ask me again in a moment.")
 _TYPE = "com.amazon.alexa."
+_SILENT = (f"{_TYPE}SessionEndedRequest", f"{_TYPE}AlexaSkillEvent.")
 
 
 def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     """The one event in a request of Alexa's to a custom skill."""
     try:
-        yield _event(codec.received(raw.body))
+        return iter((_event(codec.received(raw.body)),))  # to drop a generator in the middle costs more
     except Rejected as rejected:
-        yield rejected
+        return iter((rejected,))
 
 
 def recognizes(value: Any) -> bool:
@@ -38,26 +39,31 @@ def recognizes(value: Any) -> bool:
 
 
 def _event(body: Any) -> Event:
-    if isinstance(body, dict) and "directive" in body:
-        raise Rejected("an Alexa Smart Home directive; only requests to custom skills are understood", "directive")
-    request = body.get("request") if isinstance(body, dict) else None
-    if not isinstance(request, dict):
-        raise Rejected("no Alexa request: it has no object 'request'", "request")
+    request, session = _request(body), body.get("session")
     id, kind, time = text_at(request, "requestId"), text_at(request, "type"), text_at(request, "timestamp")
     if not id or not kind:
         missing = "type" if id else "requestId"
         raise Rejected(f"{missing} is missing", f"request.{missing}")
     if time:
         check_time(time)
-    session = text_at(body, "session", "sessionId") or text_at(body, "session", "user", "userId")
-    key: dict[str, str | int | bool] | None = {"partitionkey": session} if session else None
+    partition = text_at(session, "sessionId") or text_at(session, "user", "userId")
+    key: dict[str, str | int | bool] | None = {"partitionkey": partition} if partition else None
     source = f"urn:alexa:skill:{application(body) or 'unknown'}"
-    return Event.of_record(id, source, f"{_TYPE}{kind}", _subject(request), time, body, key)
+    return Event.of_record(id, source, _TYPE + kind, _subject(request, kind), time, body, key)
 
 
-def _subject(request: dict[str, Any]) -> str | None:
+def _request(body: Any) -> dict[str, Any]:
+    if isinstance(body, dict) and "directive" in body:
+        raise Rejected("an Alexa Smart Home directive; only requests to custom skills are understood", "directive")
+    request = body.get("request") if isinstance(body, dict) else None
+    if not isinstance(request, dict):
+        raise Rejected("no Alexa request: it has no object 'request'", "request")
+    return request
+
+
+def _subject(request: dict[str, Any], kind: str) -> str | None:
     name = text_at(request, "intent", "name")
-    if request["type"] == "IntentRequest" and name is None:
+    if kind == "IntentRequest" and name is None:
         raise Rejected("an IntentRequest without an intent name", "request.intent.name")
     return name
 
@@ -71,8 +77,7 @@ def application(body: Any) -> str | None:
 
 def reply_within(event: Event) -> float | None:
     """Somebody listens for the answer to everything but the news that the session ended."""
-    silent = (f"{_TYPE}SessionEndedRequest", f"{_TYPE}AlexaSkillEvent.")
-    return None if event.type.startswith(silent) else REPLY_WITHIN
+    return None if event.type.startswith(_SILENT) else REPLY_WITHIN
 
 
 def render(event: Event, reply: Reply | None) -> Mapping[str, Any]:

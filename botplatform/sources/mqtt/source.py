@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from botplatform import codec
+from botplatform.attributes import rfc3339
 from botplatform.effect import CHAIN_PROPERTY
 from botplatform.errors import Rejected
 from botplatform.event import JSON, Event
@@ -17,6 +19,8 @@ from botplatform.sources.mqtt.message import Message
 from botplatform.subscription import Subscription
 from botplatform.work import CHAIN
 
+TOPICS: Final = 4096
+"""So many topics are remembered with what follows from them."""
 # Names of handlers, as `work.chain_of` reads them; anything else is not ours.
 _CHAIN = r"[\w.]+( [\w.]+)*"
 
@@ -28,29 +32,32 @@ def to_event(message: Message, id: str, broker: str, time: datetime | str | None
 
     Which handlers led to it, if it says so, is in its extension `handlerchain`.
     """
-    content: dict[str, Any] = {"data": message.payload, "datacontenttype": "application/octet-stream"}
-    if codec.is_json(message.payload):
-        content = {"data_json": message.payload, "datacontenttype": JSON}
+    topic, payload, instant = message.topic, message.payload, rfc3339(time) if isinstance(time, datetime) else time
+    extensions = _extensions(topic, message.qos, message.retain)
+    if message.properties:
+        extensions = {**extensions, **_chain(message.properties)}
+    if codec.is_json(payload):
+        return Event.of_record(id, broker, MQTT_MESSAGE, topic, instant, None, extensions, payload)
     return Event(
         id=id,
         source=broker,
         type=MQTT_MESSAGE,
-        subject=message.topic,
-        time=time,
-        extensions={
-            "mqttqos": message.qos,
-            "mqttretain": message.retain,
-            "partitionkey": message.topic,
-            **_chain(message),
-        },
-        **content,
+        subject=topic,
+        time=instant,
+        data=payload,
+        datacontenttype="application/octet-stream",
+        extensions=extensions,
     )
 
 
-def _chain(message: Message) -> dict[str, str]:
-    if not message.properties:
-        return {}
-    chain = dict(message.properties).get(CHAIN_PROPERTY, "")
+@lru_cache(TOPICS)
+def _extensions(topic: str, qos: int, retain: bool) -> dict[str, str | int | bool]:
+    """Those that events of a topic share, for they are not to be changed."""
+    return {"mqttqos": qos, "mqttretain": retain, "partitionkey": topic}
+
+
+def _chain(properties: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    chain = dict(properties).get(CHAIN_PROPERTY, "")
     return {CHAIN: chain} if re.fullmatch(_CHAIN, chain) else {}
 
 
@@ -67,7 +74,7 @@ def own_id(message: Message, subscriptions: Iterable[Subscription]) -> str | Non
 
 def identify(event: Event, known: Sequence[Subscription]) -> Event:
     """The event under the id its device wrote into the payload, where a subscription says in which field."""
-    payload = event.data if isinstance(event.data, bytes) else event.data_json
+    payload = event.data if event.is_binary else event.data_json
     own = own_id(Message(event.subject or "", payload, 0, False, False, 0), known)
     return event.replace(id=own) if own else event
 
@@ -146,10 +153,10 @@ def prepare(event: Event, subscription: Subscription) -> Event:
     """The event with its payload as the subscription wants it; raises Rejected when it is not of that kind."""
     options = subscription.options
     if options["payload"] == "raw":
-        if isinstance(event.data, bytes):
+        if event.is_binary:
             return event
         return event.replace(data=event.data_json, data_json=None, datacontenttype="application/octet-stream")
-    if isinstance(event.data, bytes):
+    if event.is_binary:
         try:
             event = event.replace(data=codec.decode(event.data), datacontenttype=JSON)
         except Rejected as rejected:

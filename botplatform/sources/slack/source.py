@@ -5,6 +5,7 @@ from __future__ import annotations
 from binascii import a2b_hex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from botplatform import codec
@@ -38,9 +39,9 @@ _SENDER = {"team_id", "team", "api_app_id", "token"}
 def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     """The one event in a request of Slack's: a form (commands, interactions) or JSON (Events API)."""
     try:
-        yield _event(_payload(raw), raw)
+        return iter((_event(_payload(raw), raw),))  # to drop a generator in the middle costs more
     except Rejected as rejected:
-        yield rejected
+        return iter((rejected,))
 
 
 def recognizes(value: Any) -> bool:
@@ -86,22 +87,18 @@ def _form(body: bytes) -> dict[str, Any]:
 
 def _unescaped(text: str) -> str:
     """A text with its %XX read; raises ValueError for what is no hexadecimal number, or no UTF-8."""
+    text = text.replace("%2F", "/").replace("%3A", ":")  # those of commands and URLs, which is mostly all
+    if "%" not in text:
+        return text
     first, *escaped = text.encode().split(b"%")
     return b"".join([first, *[a2b_hex(part[:2]) + part[2:] for part in escaped]]).decode()
 
 
 def _event(payload: dict[str, Any], raw: Raw) -> Event:
     kind, subject, partition = _kind(payload)
-    extensions = {"partitionkey": partition} if partition else {}
-    return Event(
-        id=_id(payload),
-        source=f"urn:slack:{_team(payload)}",
-        type=f"com.slack.{kind}",
-        subject=subject,
-        time=_time(payload, raw),
-        data=payload,
-        extensions=extensions,
-    )
+    key: dict[str, str | int | bool] | None = {"partitionkey": partition} if partition else None
+    source, time = f"urn:slack:{_team(payload)}", _time(payload, raw)
+    return Event.of_record(_id(payload), source, f"com.slack.{kind}", subject, time, payload, key)
 
 
 def _kind(payload: dict[str, Any]) -> tuple[str, str | None, str | None]:
@@ -153,15 +150,25 @@ def _id_of_content(payload: dict[str, Any]) -> str:
 
 
 def _team(payload: dict[str, Any]) -> str:
-    return next((found for path in _TEAM if (found := text_at(payload, *path))), "unknown")
+    for path in _TEAM:
+        found = text_at(payload, *path)
+        if found:
+            return found
+    return "unknown"
 
 
 def _time(payload: dict[str, Any], raw: Raw) -> str | None:
     seconds = payload.get("event_time") or raw.headers.get("x-slack-request-timestamp")
     try:
-        return f"{datetime.fromtimestamp(float(seconds), UTC).isoformat()[:-6]}Z" if seconds else None
+        return _written(float(seconds)) if seconds else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None
+
+
+@lru_cache(maxsize=64)
+def _written(seconds: float) -> str:
+    """A Unix time as RFC 3339; what happens in one second often comes together."""
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]}Z"
 
 
 def reply_within(event: Event) -> float | None:

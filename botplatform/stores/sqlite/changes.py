@@ -10,6 +10,7 @@ from typing import Any, Final
 from botplatform.errors import Conflict
 from botplatform.state import TOLD_LIMIT, applied, told
 from botplatform.store import Change, StateKey, Write
+from botplatform.stores.sqlite import rows
 
 READ: Final = "SELECT value, version FROM state WHERE (plugin, key) = (?, ?) AND (expires IS NULL OR expires > ?)"
 
@@ -52,7 +53,7 @@ class Draft:
         self._values = values
         self._connection = connection
         self._now = now
-        self._known: dict[StateKey, _Stored] = {}
+        self._found: dict[StateKey, _Stored] = {}
         self._written: dict[StateKey, _Stored] = {}
         self._history: list[tuple[Any, ...]] = []
 
@@ -81,7 +82,6 @@ class Draft:
             if not own and before[0] != after[0]:
                 changes.append(Change(key, before[0], after[0]))
                 history.append((version, *key, *_kept(before[0], after[0]), self._now))
-        self._known |= written
         self._written |= written
         self._history += history
         return changes
@@ -90,15 +90,15 @@ class Draft:
         """Put what was written into the file, and what that changed into the history."""
         puts = [(*key, *value) for key, value in self._written.items() if value[0] is not None]
         gone = [key for key, value in self._written.items() if value[0] is None]
-        _execute(self._connection, _PUT, puts)
-        _execute(self._connection, _DELETE, gone)
-        _execute(self._connection, _CHANGE, self._history)
+        rows.execute(self._connection, _PUT, puts)
+        rows.execute(self._connection, _DELETE, gone)
+        rows.execute(self._connection, _CHANGE, self._history)
 
     def _read(self, key: StateKey) -> _Stored:
-        known = self._known.get(key)
+        known = self._written.get(key) or self._found.get(key)
         if known is None:
             row = self._connection.execute(_READ, (*key, self._now)).fetchone()
-            known = self._known[key] = row or _NOTHING
+            known = self._found[key] = row or _NOTHING
         return known
 
 
@@ -114,11 +114,6 @@ def _after(before: _Stored, write: Write, version: int) -> _Stored:
     if write.kind == "put":
         return write.json, version, write.expires
     return applied(before[0], write), version, write.expires if before[0] is None else before[2]
-
-
-def _execute(connection: sqlite3.Connection, sql: str, rows: list[Any]) -> None:
-    if rows:
-        connection.executemany(sql, rows)
 
 
 def _kept(before: bytes | None, after: bytes | None) -> tuple[bytes | None, bytes | None, int | None]:

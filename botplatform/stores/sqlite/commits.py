@@ -8,7 +8,7 @@ from functools import partial
 
 from botplatform.store import Commit, Committed
 from botplatform.stores.sqlite.group import Call, Group, Parts, Result, outcome_in
-from botplatform.stores.sqlite.writer import undone_if_it_fails
+from botplatform.stores.sqlite.writer import undo, undone_if_it_fails
 
 
 class Commits:
@@ -21,19 +21,23 @@ class Commits:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def apply(self, connection: sqlite3.Connection, calls: Sequence[Sequence[Commit]]) -> list[list[Result]]:
-        """Apply the commits of all calls, in their order, and return what came of each."""
-        results = undone_if_it_fails(connection, partial(self._together, calls))
+    def apply(
+        self, connection: sqlite3.Connection, calls: Sequence[Sequence[Commit]], first: bool
+    ) -> list[list[Result]]:
+        """Apply the commits of all calls, in their order, and return what came of each: an `Apply` for the writer."""
+        results = undone_if_it_fails(connection, partial(self._together, calls, first), first)
         if isinstance(results, Exception):
             return [self._singly(connection, call) for call in calls]
         return results
 
-    def _together(self, calls: Sequence[Sequence[Commit]], connection: sqlite3.Connection) -> list[list[Result]]:
+    def _together(
+        self, calls: Sequence[Sequence[Commit]], first: bool, connection: sqlite3.Connection
+    ) -> list[list[Result]]:
         commits = [commit for call in calls for commit in call]
         group = self._informed(connection, [commit for commit in commits if commit.outcome.duplicate])
         results = _decided(group, calls)
         if not group.save(expected=True):
-            connection.execute("ROLLBACK TO change")
+            undo(connection, first)
             group = self._informed(connection, commits)
             results = _decided(group, calls)
             group.save(expected=False)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from botplatform.errors import StateUnavailable
-from botplatform.stores.sqlite.writer import unavailable
+from botplatform.stores.sqlite.advice import unavailable
 
 # Between two calls of `progress`: 4 MB.
 _PAGES = 1000

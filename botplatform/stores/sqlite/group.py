@@ -8,8 +8,20 @@ from typing import Any, Final, NamedTuple
 
 from botplatform import codec
 from botplatform.errors import Conflict
+from botplatform.event import Event
 from botplatform.source import EffectRequest
-from botplatform.store import Abandoned, Commit, Committed, Outcome, PendingEffect, StateKey, Work, effect_key
+from botplatform.store import (
+    Abandoned,
+    Change,
+    Commit,
+    Committed,
+    Outcome,
+    PendingEffect,
+    StateKey,
+    Work,
+    effect_key,
+)
+from botplatform.stores.sqlite import rows
 from botplatform.stores.sqlite.changes import Draft, Values, changed
 from botplatform.stores.sqlite.log import RECORD, Log
 from botplatform.stores.sqlite.reading import OUTCOME, PENDING, to_outcome, to_pending, to_row
@@ -77,16 +89,17 @@ class Group:
 
         Raises sqlite3.IntegrityError for work of which the group has a commit already.
         """
-        if commit.work in self._marks:
+        work = commit.work
+        if work in self._marks:
             raise sqlite3.IntegrityError("the same work twice")
-        outcome = self._done.get(commit.work)
+        outcome = self._done.get(work)
         if outcome is None:
-            result = outcome_of(lambda: self._new(commit, progress))
+            result = outcome_of(self._new, commit, progress)
             if isinstance(result, Committed):
-                return progress.after(commit, result)
-            outcome = outcome_in(self._connection, commit.work)  # for what is done, nothing of that matters
+                return result
+            outcome = outcome_in(self._connection, work)  # for what is done, nothing of that matters
         if outcome is not None:
-            result = outcome_of(lambda: self._again(commit, outcome))
+            result = outcome_of(self._again, commit, outcome)
         return progress.after(commit, result)
 
     def save(self, expected: bool) -> bool:
@@ -94,15 +107,15 @@ class Group:
 
         Where that is not to be `expected`, it raises sqlite3.IntegrityError.
         """
-        mark = _MARK_NEW if expected else _MARK
-        if self._marks and self._connection.executemany(mark, self._marks.values()).rowcount < len(self._marks):
+        connection, marks = self._connection, [*self._marks.values()]
+        if rows.execute(connection, _MARK_NEW if expected else _MARK, marks) < len(marks):
             return False
-        self._execute(RECORD, [*self._events.values()])
-        self._execute(_REQUEST, self._effects)
+        rows.execute(connection, RECORD, [*self._events.values()])
+        rows.execute(connection, _REQUEST, self._effects)
         self._draft.save()
         # Not only what a run took from there: a dead letter whose event is delivered once more may succeed.
-        if self._connection.execute("SELECT 1 FROM inbox LIMIT 1").fetchone():
-            self._execute("DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", self._works)
+        if connection.execute("SELECT 1 FROM inbox LIMIT 1").fetchone():
+            rows.execute(connection, "DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", self._works)
         return True
 
     def _new(self, commit: Commit, progress: Call) -> Committed:
@@ -111,13 +124,11 @@ class Group:
         if run and run.abandoned:
             raise Abandoned(f"{work.handler} was given up before it committed")
         progress.check(commit, self._draft)
-        event = self._event(commit)
+        event = self._event(commit.event)
         reply, attempts, took, suppressed = to_row(outcome)
         follow_up = [commit.follow_up] if commit.follow_up and run and run.answered else []
         effects = self._requested(work, [*commit.effects, *follow_up]) if commit.effects or follow_up else []
-        progress.note(commit, self._draft)
-        version = self._values.version
-        changes = self._draft.write(commit.writes) if commit.writes else []
+        version, changes = self._values.version, self._changed(commit, progress) if commit.writes else []
         self._marks[work] = (*work, self._now, took, attempts, reply, suppressed, version, self._values.version)
         self._note(work, event)
         self._effects += [row for _, row in effects]
@@ -126,19 +137,23 @@ class Group:
     def _again(self, commit: Commit, outcome: Outcome) -> Committed:
         """The outcome there was before, and the effects still to be performed, with the reply nobody got before."""
         work, run = commit.work, commit.run
-        event = self._event(commit)
+        event = self._event(commit.event)
         if run and run.answered and commit.follow_up and commit.outcome.duplicate:
             asked = self._connection.execute(_REQUESTED, work).fetchall()
             if (commit.follow_up.name, codec.encode(commit.follow_up.arguments)) not in asked:
-                self._execute(_REQUEST, [row for _, row in self._requested(work, [commit.follow_up], len(asked))])
+                requested = self._requested(work, [commit.follow_up], len(asked))
+                rows.execute(self._connection, _REQUEST, [row for _, row in requested])
         self._note(work, event)
         left = self._connection.execute(f"{PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
         return Committed(outcome, [to_pending(effect) for effect in left])
 
-    def _event(self, commit: Commit) -> tuple[Any, ...]:
+    def _changed(self, commit: Commit, progress: Call) -> Sequence[Change]:
+        progress.note(commit, self._draft)
+        return self._draft.write(commit.writes)
+
+    def _event(self, event: Event) -> tuple[Any, ...]:
         """The row of the log for a commit's event."""
-        event = commit.event
-        return self._events.get((event.source, event.id)) or self._log.row(event, "accepted")
+        return self._events.get((event.source, event.id)) or self._log.row(event, "accepted", self._now)
 
     def _note(self, work: Work, event: tuple[Any, ...]) -> None:
         self._works.append(work)
@@ -155,10 +170,6 @@ class Group:
             row = (number, *work, position, name, json, order, self._now)
             requested.append((PendingEffect(number, work, request, effect_key(work, position)), row))
         return requested
-
-    def _execute(self, sql: str, rows: list[Any]) -> None:
-        if rows:
-            self._connection.executemany(sql, rows)
 
 
 def outcome_in(connection: sqlite3.Connection, work: Work) -> Outcome | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any, Final
 
 from botplatform import codec
@@ -13,7 +12,7 @@ from botplatform.event import Event
 from botplatform.source import EffectRequest
 from botplatform.stores.sqlite import changes
 from botplatform.stores.sqlite.search import Search, in_log
-from botplatform.stores.sqlite.writer import ReadOnly, Writer
+from botplatform.stores.sqlite.writer import ReadOnly, Writer, ignore
 
 Query = Callable[[str, tuple[Any, ...]], list[Any]]
 
@@ -37,9 +36,12 @@ class Log:
         self._clock = clock
         self._mask = mask
 
-    def record(self, event: Event, verdict: str, reason: str = "") -> Future[None]:
-        """Log an event that no unit of work will log, or that it came once more; does not wait for the disk."""
-        return self._writer.execute(_RECORD_OR_COUNT, self.row(event, verdict, reason))
+    def record(self, event: Event, verdict: str, reason: str = "", told: Callable[[Any], object] = ignore) -> None:
+        """Log an event that no unit of work will log, or that it came once more; does not wait for the disk.
+
+        `told` is called on the writer's thread once it is there, or with the exception that says why it is not.
+        """
+        self._writer.execute(_RECORD_OR_COUNT, self.row(event, verdict, self._clock(), reason), told)
 
     def reject(self, source: str, reason: str) -> None:
         """Log an input of `source` that was no event; does not wait for the disk."""
@@ -47,7 +49,7 @@ class Log:
 
     def record_in(self, connection: sqlite3.Connection, event: Event, verdict: str, reason: str = "") -> None:
         """Log an event as part of a transaction; one that is there already stays as it is."""
-        connection.execute(RECORD, self.row(event, verdict, reason))
+        connection.execute(RECORD, self.row(event, verdict, self._clock(), reason))
 
     def add_reason(self, connection: sqlite3.Connection, event: Event, reason: str) -> None:
         """Say more about an event, as part of a transaction."""
@@ -55,10 +57,9 @@ class Log:
         sql = "UPDATE events SET reason = ltrim(reason || '; ' || ?, '; ') WHERE (source, id) = (?, ?)"
         connection.execute(sql, (reason, event.source, event.id))
 
-    def row(self, event: Event, verdict: str, reason: str = "") -> tuple[Any, ...]:
-        """What RECORD takes to log an event."""
-        now, envelope = self._clock(), self._mask(event)
-        return (event.source, event.id, event.type, event.subject, now, verdict, reason, envelope)
+    def row(self, event: Event, verdict: str, now: float, reason: str = "") -> tuple[Any, ...]:
+        """What RECORD takes to log an event; `now` is the Unix time in seconds."""
+        return (event.source, event.id, event.type, event.subject, now, verdict, reason, self._mask(event))
 
     def delivered_again(self, event: Event) -> None:
         """Count one more delivery of an event; does not wait for the disk."""

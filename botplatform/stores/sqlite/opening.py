@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from botplatform.errors import StateUnavailable
+from botplatform.stores.sqlite.advice import is_damage, unavailable
 from botplatform.stores.sqlite.copying import Progress, beside, check, copy, journal, move, open_read_only, sync
 from botplatform.stores.sqlite.rescue import Saved, rescue
 from botplatform.stores.sqlite.schema import MIGRATIONS
-from botplatform.stores.sqlite.writer import is_damage, unavailable
 
 logger = logging.getLogger(__name__)
 

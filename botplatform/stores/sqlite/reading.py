@@ -13,13 +13,14 @@ from botplatform import codec
 from botplatform.errors import StateUnavailable
 from botplatform.source import EffectRequest
 from botplatform.store import Outcome, PendingEffect, StateKey, Value, Work, effect_key
+from botplatform.stores.sqlite.advice import unavailable
 from botplatform.stores.sqlite.changes import READ
 from botplatform.stores.sqlite.copying import open_read_only
 from botplatform.stores.sqlite.history import StateAsOf, as_of
 from botplatform.stores.sqlite.inbox import Inbox
 from botplatform.stores.sqlite.log import Log
 from botplatform.stores.sqlite.schema import MIGRATIONS
-from botplatform.stores.sqlite.writer import ReadOnly, unavailable
+from botplatform.stores.sqlite.writer import ReadOnly
 
 Query = Callable[[str, tuple[Any, ...]], list[Any]]
 

@@ -14,6 +14,7 @@ from botplatform import codec
 from botplatform.errors import StateUnavailable
 from botplatform.event import Event
 from botplatform.store import Commit, Committed, Outcome, PendingEffect, StateKey, Work, Write
+from botplatform.stores.sqlite.advice import unavailable
 from botplatform.stores.sqlite.changes import Values
 from botplatform.stores.sqlite.commits import Commits
 from botplatform.stores.sqlite.copying import copy
@@ -25,7 +26,7 @@ from botplatform.stores.sqlite.readers import Readers
 from botplatform.stores.sqlite.reading import OUTCOME, OUTCOMES, Reading, to_outcome, to_row
 from botplatform.stores.sqlite.recent import Recent
 from botplatform.stores.sqlite.schema import migrate
-from botplatform.stores.sqlite.writer import Writer, unavailable
+from botplatform.stores.sqlite.writer import Writer
 
 
 class SqliteStore(Reading):
@@ -55,7 +56,7 @@ class SqliteStore(Reading):
             raise unavailable(error) from error
         except OSError as error:
             raise StateUnavailable(f"the state folder {path.parent} cannot be used: {error.strerror}") from error
-        self._writer = Writer(self._connect)
+        self._writer = Writer(self._connect_to_write)
         self._recent = Recent()
         self._values = Values(clock, version)
         log = Log(self._writer, self._query, clock, mask)
@@ -76,7 +77,9 @@ class SqliteStore(Reading):
         """The outcomes of what is done of some work, as `outcome` gives them, for much less than asking for each."""
         rows = {work: row for work in works if (row := self._recent.get(work))}
         unknown = [work for work in works if work not in rows]
-        if unknown:
+        if len(unknown) == 1:
+            rows |= {work: row for work in unknown for row in self._query(OUTCOME, work)}
+        elif unknown:
             found = self._query(OUTCOMES, (codec.encode(unknown).decode(),))
             rows |= {Work(*row[:3]): row[3:] for row in found}
         return {work: to_outcome(row) for work, row in rows.items()}
@@ -148,6 +151,11 @@ class SqliteStore(Reading):
             raise
         return connection
 
+    def _connect_to_write(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
+        return connection
+
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
         """Read what is committed; raises StateUnavailable."""
         try:
@@ -158,14 +166,20 @@ class SqliteStore(Reading):
 
     def _remember(self, commits: Sequence[Commit], results: Sequence[Committed | Exception]) -> None:
         """Keep in memory what was done just now."""
-        pairs = zip(commits, results, strict=True)
-        done = {commit.work: result.outcome for commit, result in pairs if isinstance(result, Committed)}
-        self._recent.add({work: to_row(outcome) for work, outcome in done.items() if not outcome.duplicate})
+        self._recent.add(
+            {
+                commit.work: to_row(result.outcome)
+                for commit, result in zip(commits, results, strict=True)
+                if isinstance(result, Committed) and not result.outcome.duplicate
+            }
+        )
 
     def _settle(self, effect: PendingEffect, status: str, result: bytes) -> None:
         row = (status, self._clock(), result, effect.number)
         self._writer.apply(lambda connection: connection.execute(_SETTLE, row).rowcount)
 
 
+# Of 4 KiB each. A page waits in the journal to be written to its place: the longer, the more commits have changed it.
+_JOURNAL_PAGES = 4000
 _SETTLE = """UPDATE effects SET status = ?, changed = ?, result = ?, attempts = attempts + 1
     WHERE number = ? AND status = 'pending'"""

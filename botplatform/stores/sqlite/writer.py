@@ -6,24 +6,34 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import cache, partial
 from itertools import groupby
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from botplatform.errors import StateUnavailable
+from botplatform.stores.sqlite import rows
+from botplatform.stores.sqlite.advice import is_damage, unavailable
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Change = Callable[[sqlite3.Connection], T]
-Apply = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
-"""Does several things inside a transaction; returns for each what came of it, or the exception that undid it."""
+Apply = Callable[[sqlite3.Connection, Sequence[Any], bool], Sequence[Any]]
+"""Does several things inside a transaction; returns for each what came of it, or the exception that undid it.
+
+The flag says that nothing was done in the transaction before.
+"""
 
 # More in one transaction gains nothing measurable and makes the first of them wait longer.
 BATCH = 500
+
+
+def ignore(_: Any) -> None:
+    """Hear what came of a change, and do nothing about it."""
 
 
 class _Item(NamedTuple):
@@ -44,7 +54,8 @@ class Writer:
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connection = connect()
         self._queue: deque[_Item] = deque()
-        self._news = threading.Condition()  # of the queue, and of what follows
+        self._lock = threading.Lock()  # of the queue, and of what follows
+        self._news = threading.Condition(self._lock)
         self._busy = False
         self._closed = False
         self.damage = ""
@@ -65,29 +76,32 @@ class Writer:
         self.put(one_by_one, change, partial(_settle, future))
         return future
 
-    def execute(self, sql: str, row: Sequence[Any]) -> Future[None]:
-        """Execute a statement with a row of parameters, without waiting; neighbours of one statement go together."""
-        future: Future[None] = Future()
-        self.put(_with_rows(sql), row, partial(_settle, future))
-        return future
+    def execute(self, sql: str, row: Sequence[Any], told: Callable[[Any], object] = ignore) -> None:
+        """Execute a statement with a row of parameters, without waiting; neighbours of one statement go together.
+
+        `told` hears of it when it is on disk, or could not be stored.
+        """
+        self.put(_with_rows(sql), row, told)
 
     def perform(self, apply: Apply, what: Any) -> Any:
         """Have `apply` do `what` and return what came of it, once that is on disk; raises it if it is an exception."""
+        if self._begins():
+            (result,) = self._commit([_Item(apply, what, ignore)])
+            return _raised(result)
         future: Future[Any] = Future()
-        self.begin(apply, what, partial(_settle, future))
+        self.put(apply, what, partial(_settle, future))
         return future.result()
 
     def begin(self, apply: Apply, what: Any, told: Callable[[Any], object], size: int = 1) -> None:
         """As `put`, but on this thread where nothing else is going on: to wake another takes as long as the disk."""
         if self._begins():
-            with self._going_on():
-                self._commit([_Item(apply, what, told, size)])
+            self._commit([_Item(apply, what, told, size)])
         else:
             self.put(apply, what, told, size)
 
     def put(self, apply: Apply, what: Any, told: Callable[[Any], object], size: int = 1) -> None:
         """Have `apply` do `what`, without waiting; `told` hears what came of it, on the writer's thread."""
-        with self._news:
+        with self._lock:
             if not (self._closed or self.damage):
                 self._queue.append(_Item(apply, what, told, size))
                 self._news.notify()
@@ -102,7 +116,7 @@ class Writer:
 
     def close(self) -> None:
         """Finish what is queued, then stop."""
-        with self._news:
+        with self._lock:
             self._closed = True
             self._news.notify()
         self._thread.join()
@@ -112,33 +126,28 @@ class Writer:
 
     def _begins(self) -> bool:
         """Whether the connection is this thread's from now on: nobody has it, and nobody waits for it."""
-        with self._news:
+        with self._lock:
             free = not (self._busy or self._queue or self._closed)
             self._busy = self._busy or free
             return free
 
-    @contextmanager
-    def _going_on(self) -> Iterator[None]:
-        """Give the connection back in the end, with no transaction open."""
-        try:
-            yield
-        finally:
-            _roll_back(self._connection)
-            with self._news:
-                self._busy = False
-                if self._queue or self._closed:  # to wake a thread for nothing takes longer than what was done
-                    self._news.notify()
+    def _ends(self) -> None:
+        """Give the connection back, with no transaction open."""
+        _roll_back(self._connection)
+        with self._lock:
+            self._busy = False
+            if self._queue or self._closed:  # to wake a thread for nothing takes longer than what was done
+                self._news.notify()
 
     def _loop(self) -> None:
         while batch := self._next():
-            with self._going_on():
-                self._commit(batch)
+            self._commit(batch)
         self._connection.close()
 
     def _next(self) -> list[_Item]:
         """What waits, as much of it as goes into one transaction; nothing once there will be no more."""
         batch: list[_Item] = []
-        with self._news:
+        with self._lock:
             self._news.wait_for(lambda: not self._busy and (self._queue or self._closed))
             room = BATCH
             while self._queue and room > 0:
@@ -147,23 +156,31 @@ class Writer:
             self._busy = bool(batch)
         return batch
 
-    def _commit(self, batch: Sequence[_Item]) -> None:
-        """Apply a batch in one transaction; only then do those who wait learn of it."""
-        results: Sequence[Any]
+    def _commit(self, batch: Sequence[_Item]) -> Sequence[Any]:
+        """Apply a batch in one transaction; only then do those who wait learn of it, and others have their turn."""
         try:
-            results = [self._refusal()] * len(batch) if self.damage else self._transaction(batch)
+            results = self._results(batch)
+            for item, result in zip(batch, results, strict=True):
+                _tell(item, result)
+        finally:
+            self._ends()
+        return results
+
+    def _results(self, batch: Sequence[_Item]) -> Sequence[Any]:
+        if self.damage:
+            return [self._refusal()] * len(batch)
+        try:
+            return self._transaction(batch)
         except sqlite3.Error as error:
             _roll_back(self._connection)
             self.notice(error)
-            results = [unavailable(error)] * len(batch)
-        for item, result in zip(batch, results, strict=True):
-            _tell(item, result)
+            return [unavailable(error)] * len(batch)
 
     def _transaction(self, batch: Sequence[_Item]) -> list[Any]:
         results: list[Any] = []
         self._connection.execute("BEGIN IMMEDIATE")
         for apply, items in groupby(batch, lambda item: item.apply):
-            results += apply(self._connection, [item.what for item in items])
+            results += apply(self._connection, [item.what for item in items], not results)
         self._connection.execute("COMMIT")
         return results
 
@@ -171,7 +188,7 @@ class Writer:
 class ReadOnly:
     """Stands where a writer would, for tools that only look."""
 
-    def execute(self, _: str, __: Sequence[Any]) -> Future[None]:
+    def execute(self, _: str, __: Sequence[Any], ___: Callable[[Any], object] = ignore) -> None:
         """Raises StateUnavailable."""
         raise StateUnavailable("this state can only be read")
 
@@ -184,54 +201,68 @@ class ReadOnly:
         raise StateUnavailable("this state can only be read")
 
 
-def one_by_one(connection: sqlite3.Connection, changes: Sequence[Change[Any]]) -> list[Any]:
+def one_by_one(connection: sqlite3.Connection, changes: Sequence[Change[Any]], first: bool) -> list[Any]:
     """Apply changes one after the other: one that fails is undone and leaves the others alone."""
-    return [undone_if_it_fails(connection, change) for change in changes]
+    return [undone_if_it_fails(connection, change, first and number == 0) for number, change in enumerate(changes)]
 
 
 @cache
 def _with_rows(sql: str) -> Apply:
     """What executes a statement for many rows: all at once or, where that fails, one by one."""
 
-    def apply(connection: sqlite3.Connection, rows: Sequence[Any]) -> list[Any]:
-        failed = undone_if_it_fails(connection, partial(_executed, sql, rows))
+    def apply(connection: sqlite3.Connection, each: Sequence[Any], first: bool) -> list[Any]:
+        failed = undone_if_it_fails(connection, partial(_executed, sql, each), first)
         if failed:
-            return one_by_one(connection, [partial(_executed, sql, [row]) for row in rows])
-        return [None] * len(rows)
+            return one_by_one(connection, [partial(_executed, sql, [row]) for row in each], first)
+        return [None] * len(each)
 
     return apply
 
 
-def _executed(sql: str, rows: Sequence[Any], connection: sqlite3.Connection) -> None:
-    connection.executemany(sql, rows)
+def _executed(sql: str, each: Sequence[Any], connection: sqlite3.Connection) -> None:
+    rows.execute(connection, sql, each)
 
 
-def undone_if_it_fails(connection: sqlite3.Connection, change: Change[T]) -> T | Exception:
-    """What a change returns, or the exception it raised; raises sqlite3.Error where the transaction cannot go on."""
-    connection.execute("SAVEPOINT change")
-    result = outcome_of(lambda: change(connection))
+def undone_if_it_fails(connection: sqlite3.Connection, change: Change[T], first: bool = False) -> T | Exception:
+    """What a change returns, or the exception it raised; raises sqlite3.Error where the transaction cannot go on.
+
+    For the `first` of a transaction there is no savepoint: for one, SQLite copies each page before it is changed.
+    """
+    if not first:
+        connection.execute("SAVEPOINT change")
+    result = outcome_of(change, connection)
     if isinstance(result, Exception):
         if isinstance(result, sqlite3.Error) and is_damage(result):
             raise result
         if not connection.in_transaction:
             raise sqlite3.OperationalError(str(result)) from result  # SQLite gave up the whole transaction
-        connection.execute("ROLLBACK TO change")
+        undo(connection, first)
         ours = isinstance(result, sqlite3.IntegrityError)  # a bug
         result = unavailable(result) if isinstance(result, sqlite3.Error) and not ours else result
-    connection.execute("RELEASE change")
+    if not first:
+        connection.execute("RELEASE change")
     return result
 
 
-def outcome_of(act: Callable[[], T]) -> T | Exception:
+def undo(connection: sqlite3.Connection, first: bool) -> None:
+    """Undo what a change did so far, by beginning anew if it is the first of its transaction."""
+    if first:
+        connection.execute("ROLLBACK")
+        connection.execute("BEGIN IMMEDIATE")
+    else:
+        connection.execute("ROLLBACK TO change")
+
+
+def outcome_of(act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | Exception:
     """What `act` returns, or the exception it raises."""
     try:
-        return act()
+        return act(*arguments, **named)
     except Exception as error:  # noqa: BLE001 - handed on to whoever waits for it
         return error
 
 
 def _tell(item: _Item, result: Any) -> None:
-    failed = outcome_of(lambda: item.told(result))
+    failed = outcome_of(item.told, result)
     if isinstance(failed, Exception):
         logger.error("what came of a change could not be told", exc_info=failed)
 
@@ -243,36 +274,14 @@ def _settle(future: Future[Any], result: Any) -> None:
         future.set_result(result)
 
 
+def _raised(result: Any) -> Any:
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
 def _roll_back(connection: sqlite3.Connection) -> None:
     # Where even that fails, it is tried again before the next batch: the one that finds the transaction still there.
-    with suppress(sqlite3.Error):
-        if connection.in_transaction:
+    if connection.in_transaction:
+        with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite says that the file is no sound database."""
-    # Extended codes have the plain one in their lowest byte; an error of Python's own module has none.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def unavailable(error: sqlite3.Error) -> StateUnavailable:
-    """What SQLite says, as a sentence that says what to do."""
-    text = str(error)
-    for known, advice in _ADVICE.items():
-        if known in text:
-            return StateUnavailable(f"the state cannot be written: {text} ({advice})")
-    return StateUnavailable(f"the state cannot be used: {text}")
-
-
-_DAMAGED = "it is damaged: the next start saves what can be saved, or restore a backup with `botplatform restore`"
-_CHOOSE = "make the state folder writable, or choose another with BOTPLATFORM_STATE"
-_ADVICE = {
-    "disk is full": "make room on its disk",
-    "readonly": _CHOOSE,
-    "unable to open": _CHOOSE,
-    "disk I/O error": "look at the disk",
-    "locked": "another program holds the file",
-    "malformed": _DAMAGED,
-    "not a database": _DAMAGED,
-}

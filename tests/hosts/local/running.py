@@ -16,6 +16,7 @@ from botplatform.hosts.local.development import alexa_authority, slack_secret
 from botplatform.hosts.local.platform import Platform
 from botplatform.settings import Settings
 from botplatform.sources.slack import signature
+from tests.mosquitto import eventually
 
 
 @contextmanager
@@ -91,6 +92,7 @@ def from_alexa(platform: Platform, body: bytes) -> Answer:
 
 def log(platform: Platform) -> list[dict[str, Any]]:
     """The log, oldest first, with all that is on its way there."""
+    eventually(lambda: not platform.dispatcher.underway.ahead)  # whom nobody waits for any more
     platform.store.write({})  # the writer keeps the order, so what was submitted before this is there after it
     return platform.store.log.events(limit=1_000_000)
 

@@ -18,8 +18,7 @@ import pytest
 from botplatform import Context, Event, Rejected, Retry, codec, slack
 from botplatform.errors import Overloaded
 from botplatform.hosts.intake import Arrival
-from botplatform.hosts.local.dispatch import RETRIES
-from botplatform.hosts.local.task import CRASH_LIMIT, STUCK_LIMIT
+from botplatform.hosts.local.dispatch import CRASH_LIMIT, RETRIES, STUCK_LIMIT
 from botplatform.router import Handler
 from botplatform.settings import Settings
 from botplatform.store import StateKey, Work, Write

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 from botplatform import codec
 from botplatform.hosts.jobs import Answer, Later
-from botplatform.hosts.local.groups import GROUP_LIMIT, GROUP_TIME, Groups, commit_alone
+from botplatform.hosts.local.groups import AHEAD_LIMIT, GROUP_LIMIT, GROUP_TIME, Groups
+from botplatform.hosts.local.member import commit_alone
 from botplatform.hosts.local.overlay import Overlay
 from botplatform.state import State
 from botplatform.store import Commit, Committed, Outcome, StateKey, Work, Write
@@ -64,6 +66,7 @@ class Share:
         self.concurrency = options.get("concurrency", 100)
         self.deadline = options.get("deadline", PATIENCE)
         self.expected = options.get("expected", 0.0)
+        self._ahead = options.get("ahead", False)
         self.runs = 0
         self.heard: list[str] = []
         self._store = store
@@ -83,6 +86,11 @@ class Share:
         answer = self._act(state)
         commit = Commit(self.work, happened(self.work.id), Outcome(), state.reads(), state.writes())
         return commit if answer is None else answer
+
+    def tell_ahead(self, commit: Commit) -> Commit | None:
+        if self._ahead:
+            self.heard.append("ahead")
+        return commit if self._ahead else None
 
     def told(self, commit: Commit, result: Committed | Exception) -> Answer:
         assert commit.work == self.work
@@ -273,7 +281,7 @@ def test_when_one_cannot_be_committed_what_depends_on_it_runs_again_and_no_other
         Share(store, "text", lambda state: state.set("count", "many")),
         Share(store, "number", lambda state: state.add("count")),
     ]
-    adds[1].told = lambda _commit, result: adds[1].heard.append(type(result).__name__)  # type: ignore[method-assign]
+    adds[1].told = lambda _commit, result: adds[1].heard.append(type(result).__name__)  # type: ignore[assignment, method-assign]
     reader = Share(store, "reader", lambda state: state.set("seen", state.get("count")))
     other = Share(store, "other", append("other"))
     together(groups, store, *adds, other, reader)
@@ -361,7 +369,7 @@ def test_what_takes_long_and_saw_what_came_to_nothing_is_run_again(hasty: Groups
         state["seen"] = count
 
     before, late = Share(store, "misfit", misfit), Share(store, "late", see)
-    before.told = lambda _commit, _result: 3600.0  # type: ignore[method-assign]
+    before.told = lambda _commit, _result: 3600.0  # type: ignore[assignment, method-assign]
     together(hasty, store, before, late)
     eventually(lambda: late.heard == ["overran"])
 
@@ -382,7 +390,7 @@ def test_what_takes_long_and_ends_before_its_group_is_committed_waits_for_that(h
     together(hasty, store, first, late)
     eventually(lambda: store.calls[1:] == [["first"]])
     slow.released.set()
-    eventually(lambda: hasty._group is not None and hasty._group.postponed)
+    eventually(lambda: any(group.postponed for group in hasty._flying))
     assert (first.runs, late.runs) == (1, 1)
 
     store.release()
@@ -426,6 +434,128 @@ def test_while_one_of_a_kind_takes_long_no_more_of_it_run_than_may(hasty: Groups
     assert [share.runs for share in same] == [0] * 5
     slow.released.set()
     eventually(lambda: all(share.done for share in same))
+
+
+# While a group is being committed.
+
+
+def in_flight(groups: Groups, store: Held, *shares: Share) -> None:
+    """Have the commit of jobs held."""
+    store.hold()
+    groups.submit_all(shares)
+    eventually(lambda: store.calls)
+
+
+def test_the_next_group_runs_while_the_one_before_is_being_committed(groups: Groups, store: Held) -> None:
+    first, second = Share(store, "first"), Share(store, "second")
+    in_flight(groups, store, first)
+    groups.submit(second)
+    eventually(lambda: store.calls == [["first"], ["second"]])
+    assert not first.done
+
+    store.release()
+    eventually(lambda: first.done and second.done)
+
+
+def test_what_is_behind_one_that_is_being_committed_waits_for_that(groups: Groups, store: Held) -> None:
+    first, second, other = Share(store, "first", lane="a"), Share(store, "second", lane="a"), Share(store, "other")
+    in_flight(groups, store, first)
+    groups.submit_all([second, other])
+    eventually(lambda: other.runs)
+    assert second.runs == 0
+
+    store.release()
+    eventually(lambda: second.done)
+
+
+@pytest.mark.parametrize("look", [count, lambda state: state.append("seen", *dict(state.items("c")))])
+def test_who_reads_what_is_being_committed_waits_for_that_and_is_not_taken_for_slow(
+    hasty: Groups, store: Held, look: Act
+) -> None:
+    second = Share(store, "second", look)
+    in_flight(hasty, store, Share(store, "first", count))
+    hasty.submit(second)
+    eventually(lambda: second.runs)
+    time.sleep(0.5)
+    assert store.calls == [["first"]]
+
+    store.release()
+    eventually(lambda: second.done)
+    assert (second.runs, second.heard) == (1, ["done"])
+    assert (store.value("count"), store.value("seen")) in [(2, None), (1, ["count"])]
+
+
+def test_who_reads_something_else_meanwhile_does_not_wait(groups: Groups, store: Held) -> None:
+    second = Share(store, "second", lambda state: state.set("other", state.get("else")))
+    in_flight(groups, store, Share(store, "first", count))
+    groups.submit(second)
+    eventually(lambda: store.calls == [["first"], ["second"]])
+
+
+def test_what_comes_to_nothing_takes_nothing_of_the_next_group_along(groups: Groups, store: Held) -> None:
+    first, second = Share(store, "first", count), Share(store, "second", append("second"))
+    told = first.told
+
+    def fails(_commit: Commit, _result: Committed | Exception) -> float:
+        first.told = told  # type: ignore[method-assign]
+        return 0.01
+
+    first.told = fails  # type: ignore[assignment, method-assign]
+    in_flight(groups, store, first)
+    groups.submit(second)
+    store.release()
+    eventually(lambda: second.done and "done" in first.heard)
+    assert (first.runs, second.runs) == (2, 1)
+
+
+# What was told ahead of its commit.
+
+
+def test_no_lane_waits_for_the_commit_of_what_was_told_ahead(groups: Groups, store: Held) -> None:
+    first, second = Share(store, "first", lane="a", ahead=True), Share(store, "second", lane="a", ahead=True)
+    store.hold()
+    groups.submit(first)
+    eventually(lambda: first.heard == ["ahead"])
+    groups.submit(second)
+    eventually(lambda: second.heard == ["ahead"])
+
+    store.release()
+    eventually(lambda: first.done and second.done)
+
+
+def test_what_is_behind_one_that_was_told_ahead_in_its_group_goes_on(groups: Groups, store: Held) -> None:
+    ahead, others = Share(store, "0", lane="a", ahead=True), [Share(store, n, append(n), lane="a") for n in "1234"]
+    together(groups, store, ahead, *others)
+    eventually(lambda: all(share.done for share in (ahead, *others)))
+    assert store.value("order") == ["1", "2", "3", "4"]
+
+
+def test_what_was_told_ahead_is_committed_with_the_next_group_that_somebody_waits_for(
+    groups: Groups, store: Held
+) -> None:
+    store.hold()
+    ahead = [Share(store, f"ahead {n}", ahead=True) for n in range(3)]
+    groups.submit_all([*ahead, Share(store, "waited for")])
+    eventually(lambda: store.calls)
+    assert store.calls == [["waited for", "ahead 0", "ahead 1", "ahead 2"]]
+
+
+def test_what_was_told_ahead_is_committed_when_it_is_much(groups: Groups, store: Held) -> None:
+    shares = [Share(store, str(n), ahead=True) for n in range(AHEAD_LIMIT)]
+    groups.submit_all(shares)
+    eventually(lambda: all(share.done for share in shares))
+    assert len(store.calls) <= 2
+
+
+def test_stopping_commits_what_was_told_ahead(groups: Groups, store: Held) -> None:
+    share = Share(store, "ahead", ahead=True)
+    groups.submit(share)
+    eventually(lambda: share.heard)
+    assert groups.stop(PATIENCE)
+    assert share.done
+
+
+# Stopping.
 
 
 def test_stopping_waits_for_a_commit_and_starts_nothing_more(groups: Groups, store: Held) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
+from botplatform.hosts.local.http.bodies import Bodies
 from botplatform.hosts.local.http.connection import Answer
 from botplatform.hosts.local.http.limits import HEAD_LIMIT
 from botplatform.hosts.local.http.messages import Request, Response, refusal
@@ -21,14 +23,16 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 
 class Echo:
-    """Says what it was asked; on /slow, when the gate is open."""
+    """Says what it was asked; on /slow, when the gate is open. On /large, bodies of a MiB may come."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.served: list[Request] = []
 
     def check(self, head: Request) -> int | Response:
-        return refusal(403, "not for you") if head.path == "/private" else LIMIT
+        if head.path == "/private":
+            return refusal(403, "not for you")
+        return 2**20 if head.path == "/large" else LIMIT
 
     def serve(self, request: Request, answer: Answer, server: HttpServer) -> None:
         self.served.append(request)
@@ -136,6 +140,19 @@ def test_who_waits_before_sending_the_body_is_told_to_go_on(wire: Wire) -> None:
     assert wire.answer().status == 100
     wire.send(b"ok")
     assert wire.answer().body == b"POST /a ok"
+
+
+def test_what_is_begun_in_one_turn_of_the_loop_goes_on_together_after_it(server: HttpServer) -> None:
+    order: list[str] = []
+
+    def turn() -> None:
+        for name in ("first", "second"):
+            server.run_soon(partial(order.append, name))
+        order.append("turn")
+
+    server.run(turn)
+    eventually(lambda: len(order) == 3)
+    assert order == ["turn", "first", "second"]
 
 
 # The end of a connection.
@@ -250,6 +267,48 @@ def test_where_everybody_is_being_served_the_next_is_told_so(server: HttpServer,
             assert answer.headers["Retry-After"] == "5"
         echo.gate.set()
         assert [wire.answer().status for wire in served] == [200] * 4
+
+
+def test_bodies_that_are_too_much_together_are_refused_until_there_is_room(echo: Echo) -> None:
+    refused: list[str] = []
+    server = HttpServer(echo, "127.0.0.1", 0, Bodies(1, refused.append))
+    try:
+        with Wire(server.url) as half, Wire(server.url) as other, Wire(server.url) as late, Wire(server.url) as empty:
+            for wire in (half, other):
+                wire.send(posted("/large", b"x" * 2**20)[: -(2**19)])
+            eventually(lambda: server.bodies.level.now() == 1)
+            late.post("/a", b"too much")
+            answer = late.answer()
+            assert (answer.status, answer.headers["Retry-After"], late.rest()) == (503, "5", b"")
+            assert answer.error == "1 MiB of requests are in memory, as many as BOTPLATFORM_BODIES_LIMIT allows"
+            assert refused == ["refused: the limit of bodies is reached"]
+            empty.post("/a", b"")
+            assert empty.answer().status == 200
+        eventually(lambda: server.bodies.held == 0)
+        with Wire(server.url) as wire:
+            wire.post("/large", b"x" * 2**20)
+            assert wire.answer().status == 200
+    finally:
+        server.stop()
+
+
+LEFT = {
+    "when it is answered": posted("/a", b"body"),
+    "half sent": posted("/a", b"body")[:-2],
+    "behind another": posted("/slow", b"body") + posted("/a", b"body") * 3 + posted("/a", b"body")[:-2],
+    "in chunks that add up": POST + CHUNKED + b"\r\n" + b"64\r\n%s\r\n" % (b"x" * 100) * 11,
+    "before what is no request": posted("/a", b"body") + POST + CHUNKED + b"\r\n3\r\nabc\r\nxyz\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", LEFT.values(), ids=LEFT)
+def test_nothing_is_held_of_whoever_left(sent: bytes, server: HttpServer, echo: Echo) -> None:
+    with Wire(server.url) as wire, Wire(server.url) as other:
+        wire.send(sent)
+        other.post("/b", b"")  # by the time it is answered, the server has read what came before
+        other.answer()
+    echo.gate.set()
+    eventually(lambda: server.bodies.held == 0)
 
 
 # What is no request, or too much of one.

@@ -336,7 +336,7 @@ def test_work_that_somebody_took_out_of_the_inbox_is_over(start: Start) -> None:
     machine.handle(happened())
     machine.store._writer.apply(lambda connection: connection.execute("DELETE FROM inbox").rowcount)
 
-    eventually(lambda: machine.dispatcher._active == {})
+    eventually(lambda: len(machine.dispatcher.underway) == 0)
     assert len(runs) == 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,15 @@ from tests.hosts.local.machine import PATIENCE
 
 NOW = 1_800_000_000.0
 A, B = Work("/tests", "a", "demo.handle"), Work("/tests", "b", "demo.handle")
+
+
+@contextmanager
+def running(recorder: Recorder, work: Work) -> Iterator[None]:
+    noted = recorder.begin(work)
+    try:
+        yield
+    finally:
+        recorder.end(noted, work)
 
 
 class Machine:
@@ -35,7 +44,7 @@ class Machine:
     def die_while_running(self, *works: Work) -> None:
         recorder = self.start()
         for work in works:
-            self._running.enter_context(recorder.running(work))
+            self._running.enter_context(running(recorder, work))
 
 
 @pytest.fixture
@@ -46,7 +55,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def test_what_never_crashed_is_not_counted(machine: Machine) -> None:
     recorder = machine.start()
-    with recorder.running(A):
+    with running(recorder, A):
         pass
 
     assert machine.start().crashes(A) == 0
@@ -61,7 +70,7 @@ def test_its_file_has_its_room_before_the_disk_is_full(tmp_path: Path, machine: 
 
 def test_what_raised_did_not_crash(machine: Machine) -> None:
     recorder = machine.start()
-    with pytest.raises(LookupError), recorder.running(A):
+    with pytest.raises(LookupError), running(recorder, A):
         raise LookupError
 
     assert machine.start().crashes(A) == 0
@@ -87,7 +96,7 @@ def test_more_may_run_than_can_be_noted(machine: Machine) -> None:
     recorder = machine.start()
     with ExitStack() as all_:
         for n in range(300):
-            all_.enter_context(recorder.running(Work("/tests", str(n), "demo.handle")))
+            all_.enter_context(running(recorder, Work("/tests", str(n), "demo.handle")))
     machine.die_while_running(A)
 
     assert machine.start().crashes(A) == 1
@@ -113,15 +122,15 @@ def test_what_crashed_before_runs_alone_among_its_kind(machine: Machine) -> None
 
     def run_b() -> None:
         inside.set()
-        with recorder.running(B):
+        with running(recorder, B):
             entered.set()
 
     other = threading.Thread(target=run_b)
-    with recorder.running(A):
+    with running(recorder, A):
         other.start()
         assert inside.wait(PATIENCE)
         assert not entered.wait(0.05)
-        with recorder.running(Work("/tests", "innocent", "demo.handle")):
+        with running(recorder, Work("/tests", "innocent", "demo.handle")):
             pass
     assert entered.wait(PATIENCE)
     other.join()

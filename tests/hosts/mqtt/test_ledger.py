@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from botplatform import codec
 from botplatform.hosts.mqtt.ledger import Ledger
+from botplatform.sources.mqtt.deliveries import digest
 from botplatform.sources.mqtt.message import Message
+from botplatform.store import StateKey, Write
 from botplatform.stores.sqlite import SqliteStore
 
 CLIENT = "c"
+DIGEST = digest("home/door", b"open")
 
 
 @pytest.fixture
@@ -29,7 +33,7 @@ def entered(ledger: Ledger, store: SqliteStore, *packet_ids: int, duplicate: boo
     """The event ids of messages that arrive and are handled."""
     ids = []
     for packet_id in packet_ids:
-        id, also = ledger.enter(message(packet_id, duplicate))
+        [(id, also)] = ledger.enter([message(packet_id, duplicate)])
         store.write(also)
         ids.append(id)
     return ids
@@ -45,6 +49,21 @@ def test_the_next_process_knows_what_was_handled_and_may_come_again(store: Sqlit
     ids = entered(Ledger(store, CLIENT), store, 1, 2)
 
     assert entered(next_process(store), store, 1, 2, duplicate=True) == ids
+
+
+def test_what_is_stored_with_one_message_has_the_others_that_came_with_it(store: SqliteStore) -> None:
+    entries = Ledger(store, CLIENT, together=3).enter([message(packet_id) for packet_id in (1, 2, 3, 4)])
+    store.write(entries[1][1])
+
+    ids = [id for id, _ in entries]
+    assert entered(next_process(store), store, 1, 2, 3, 4, duplicate=True)[:3] == ids[:3]
+    assert entered(next_process(store), store, 4, duplicate=True) != ids[3:]
+
+
+def test_what_an_earlier_version_stored_is_known(store: SqliteStore) -> None:
+    store.write({StateKey(f"@mqtt.deliveries {CLIENT}", "0"): Write("put", codec.encode([5, 0, 1, DIGEST, "old-6"]))})
+
+    assert entered(Ledger(store, CLIENT), store, 1, duplicate=True) == ["old-6"]
 
 
 def test_another_client_has_another_session(store: SqliteStore) -> None:
@@ -82,7 +101,7 @@ def test_what_is_kept_does_not_grow_with_the_messages(store: SqliteStore) -> Non
 
 def test_messages_of_qos_0_are_different_events_and_nothing_is_kept_of_them(store: SqliteStore) -> None:
     ledger = Ledger(store, CLIENT)
-    (first, kept), (second, _) = ledger.enter(message(0, qos=0)), ledger.enter(message(0, qos=0))
+    (first, kept), (second, _) = ledger.enter([message(0, qos=0), message(0, qos=0)])
 
     assert first != second
     assert not kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from botplatform.hosts.mqtt.connection import Connection
-from botplatform.hosts.mqtt.packets import Malformed, Packet, Packets
+from botplatform.hosts.mqtt.packets import Came, Malformed, Packet, Packets
 from botplatform.hosts.mqtt.paho_client import Paho, message_of
 from botplatform.sources.mqtt.message import Message
 
@@ -71,11 +71,11 @@ class Reading(Paho):
     _packet_handle = paho.Client._packet_handle
 
 
-Came = tuple[list[Any], bool]
+Told = tuple[list[Any], bool]
 """What a client was told, in order, and whether the connection holds."""
 
 
-def came_through(client: paho.Client, told: list[Any], chunks: Sequence[bytes]) -> Came:
+def came_through(client: paho.Client, told: list[Any], chunks: Sequence[bytes]) -> Told:
     client.on_subscribe = lambda _client, _data, packet_id, *_: told.append(("subscribed", packet_id))
     client._sock = connection = Chunks(chunks)  # type: ignore[assignment]
     try:
@@ -89,7 +89,7 @@ def came_through(client: paho.Client, told: list[Any], chunks: Sequence[bytes]) 
     return told, True
 
 
-def through_paho(newest: bool, chunks: Sequence[bytes]) -> Came:
+def through_paho(newest: bool, chunks: Sequence[bytes]) -> Told:
     told: list[Any] = []
     client = paho.Client(
         CallbackAPIVersion.VERSION2,
@@ -101,7 +101,7 @@ def through_paho(newest: bool, chunks: Sequence[bytes]) -> Came:
     return came_through(client, told, chunks)
 
 
-def through_ours(newest: bool, chunks: Sequence[bytes]) -> Came:
+def through_ours(newest: bool, chunks: Sequence[bytes]) -> Told:
     told: list[Any] = []
     client = Reading(Connection("mqtt://127.0.0.1", "c", version="5" if newest else "3.1.1"), 10)
     client.on_messages = told.extend
@@ -160,8 +160,13 @@ def test_what_paho_takes_of_damaged_bytes_is_what_we_take(
     assert through_ours(newest, chunks) == through_paho(newest, chunks)
 
 
+def flat(came: Iterable[Came]) -> Iterator[Message | Packet | Malformed]:
+    for one in came:
+        yield from one if isinstance(one, list) else [one]
+
+
 def read(stream: bytes, newest: bool = False) -> list[Message | Packet | Malformed]:
-    return [*Packets(newest).read(stream)]
+    return [*flat(Packets(newest).read(stream))]
 
 
 def test_a_large_message_in_many_pieces_is_put_together() -> None:
@@ -169,7 +174,7 @@ def test_a_large_message_in_many_pieces_is_put_together() -> None:
     stream, packets = publish(large, newest=False), Packets(newest=False)
     pieces = [stream[at : at + 1000] for at in range(0, len(stream), 1000)]
 
-    assert [came for piece in pieces for came in packets.read(piece)] == [large]
+    assert [came for piece in pieces for came in packets.read(piece)] == [[large]]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,13 @@ def test_what_is_no_mqtt_says_why_and_what_came_before_it_counts(stream: bytes, 
     assert message == before
     assert isinstance(malformed, Malformed)
     assert reason in malformed.reason
+
+
+def test_messages_come_together_up_to_a_packet_that_is_none() -> None:
+    one, two, three = (Message(TOPIC, payload, 0, False, False, 0) for payload in (b"1", b"2", b"3"))
+    stream = b"".join([publish(one, False), publish(two, False), b"\xd0\x00", publish(three, False)])
+
+    assert Packets(newest=False).read(stream) == [[one, two], Packet(0xD0, b""), [three]]
 
 
 def test_a_message_of_qos_2_is_left_to_paho() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from botplatform.hosts.mqtt.session import Acknowledgements, Receipt, Subscriptions
+from botplatform.hosts.mqtt.session import Acknowledgements, Subscriptions
 from botplatform.sources.mqtt.message import Message
 
-
-def receive(acknowledgements: Acknowledgements, *packet_ids: int) -> list[Receipt]:
-    return [acknowledgements.received(Message("t", b"", 1, False, False, packet_id)) for packet_id in packet_ids]
+Acknowledge = Callable[[], None]
 
 
-def done(acknowledgements: Acknowledgements, receipt: Receipt) -> list[int]:
+def receive(acknowledgements: Acknowledgements, *packet_ids: int) -> list[Acknowledge]:
+    return acknowledgements.received([Message("t", b"", 1, False, False, packet_id) for packet_id in packet_ids])
+
+
+def done(acknowledgements: Acknowledgements, receipt: Acknowledge) -> list[int]:
     receipt()
     return [message.packet_id for message in acknowledgements.due()]
 
@@ -24,6 +28,17 @@ def test_acknowledgements_leave_in_the_order_of_the_messages() -> None:
     assert [done(window, second), done(window, first), done(window, third)] == [[], [1, 2], [3]]
 
 
+def test_more_is_awaited_until_the_last_message_is_durable() -> None:
+    window = Acknowledgements(lambda: None)
+    awaited = [window.awaited]
+    for receipt in receive(window, 1, 2):
+        awaited.append(window.awaited)
+        receipt()
+    awaited.append(window.awaited)
+
+    assert awaited == [False, True, True, False]
+
+
 def test_whoever_acknowledges_is_heard_of() -> None:
     told = list[str]()
     window = Acknowledgements(lambda: told.append("one is done"))
@@ -32,6 +47,15 @@ def test_whoever_acknowledges_is_heard_of() -> None:
 
     assert told == ["one is done"] * 2
     assert [message.packet_id for message in window.due()] == [1, 2]
+
+
+def test_a_message_of_qos_0_has_no_acknowledgement_and_holds_none_up() -> None:
+    window = Acknowledgements(lambda: None)
+    of_qos_0, of_qos_1 = window.received([Message("t", b"", qos, False, False, qos) for qos in (0, 1)])
+    of_qos_0()
+
+    assert window.due() == []
+    assert done(window, of_qos_1) == [1]
 
 
 def test_a_second_acknowledgement_says_nothing_of_the_next_message_with_the_same_packet_id() -> None:

@@ -80,6 +80,15 @@ def test_a_message_that_comes_again_after_its_commit_is_known(stage: Stage, brok
     assert stage.state("readings") == {"1": 1, "readings": [1]}
 
 
+def test_messages_that_come_together_are_remembered_each_by_itself(stage: Stage, broker: Mosquitto) -> None:
+    """What several commits write at the same time, DynamoDB refuses."""
+    listening(stage, broker, "one").kill()
+    broker.publish("sensors/kitchen", *map(str, range(10)))
+    listening(stage, broker, "one")
+    eventually(lambda: len(stage.state("readings").get("readings", [])) == 10)
+    assert {len(row) for row in stage.state("@mqtt.deliveries one").values()} == {1}
+
+
 def test_what_fails_goes_to_the_queue_and_is_tried_again_from_there(stage: Stage, broker: Mosquitto) -> None:
     listening(stage, broker, "one")
     broker.publish("sensors/kitchen", '"fail"')

@@ -112,6 +112,11 @@ def test_json_is_handed_on_as_it_is() -> None:
     assert prepare(event, topic()) is event
 
 
+def test_a_payload_is_not_decoded_for_a_handler_that_may_not_look_at_it() -> None:
+    event = event_of(b"21.5").replace(data_json=b"no JSON")
+    assert prepare(event, topic()) is event
+
+
 @pytest.mark.parametrize("payload", [b'{ "celsius": 21.50 }', b"on", b"\x00\xff", b""])
 def test_a_raw_payload_is_the_bytes_as_they_came(payload: bytes) -> None:
     event = prepare(event_of(payload), topic(payload="raw"))

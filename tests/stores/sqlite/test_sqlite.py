@@ -93,11 +93,33 @@ def test_a_change_that_fails_leaves_the_others_of_its_group_alone(group: Group) 
     assert isinstance(twice.exception(), sqlite3.IntegrityError)
 
 
+def test_the_first_of_a_group_is_undone_like_any_other(group: Group) -> None:
+    def twice(connection: sqlite3.Connection) -> None:
+        connection.executemany("INSERT INTO rows VALUES (?)", [(1,), (1,)])
+
+    failing, after = group.writer.submit(twice), group.insert(2)
+
+    assert group.go() == [2]
+    assert isinstance(failing.exception(), sqlite3.IntegrityError)
+    assert after.result() == 1
+
+
 def test_rows_for_one_statement_go_together_and_one_that_fails_is_alone_in_that(group: Group) -> None:
-    written = [group.writer.execute("INSERT INTO rows VALUES (?)", (n,)) for n in (1, 2, 1, 3)]
+    told: list[object] = []
+    for n in (1, 2, 1, 3):
+        group.writer.execute("INSERT INTO rows VALUES (?)", (n,), told.append)
 
     assert group.go() == [1, 2, 3]
-    assert [type(row.exception()) for row in written] == [type(None), type(None), sqlite3.IntegrityError, type(None)]
+    assert [type(result) for result in told] == [type(None), type(None), sqlite3.IntegrityError, type(None)]
+
+
+def test_many_rows_for_one_statement_are_told_of_one_by_one(group: Group) -> None:
+    told: list[object] = []
+    for n in [*range(200), 7]:
+        group.writer.execute("INSERT INTO rows VALUES (?)", (n,), told.append)
+
+    assert group.go() == [*range(200)]
+    assert [number for number, result in enumerate(told) if result is not None] == [200]
 
 
 def test_a_change_that_is_interrupted_is_undone_and_the_next_one_is_not(path: Path) -> None:

@@ -159,6 +159,25 @@ def test_one_that_only_sqlite_refuses_leaves_the_others_of_its_call_alone(store:
     assert [entry["id"] for entry in store.log.events()] == ["1", "3"]
 
 
+def test_what_was_written_before_sqlite_refuses_one_is_undone(store: SqliteStore) -> None:
+    refused = commit(happened("2"), writes={KEY: Write("put", b"1", expires=2**64)})
+
+    assert kinds(submitted(store, [adding("1"), refused, adding("3")])) == ["done", "OverflowError", "done"]
+    assert store.read(KEY).json == b"2"
+
+
+@pytest.mark.parametrize("count", [100, 300])
+def test_a_large_call_happens_as_its_commits_would_alone(store: SqliteStore, count: int) -> None:
+    again = adding("0")
+    store.commit(again)
+    results = submitted(store, [*(adding(str(n)) for n in range(1, count)), again])
+
+    assert kinds(results) == ["done"] * (count - 1) + ["duplicate"]
+    assert store.read(KEY).json == str(count).encode()
+    assert [change["after"] for change in changes_of(store, "50")] == [51]
+    assert store.log.count() == count
+
+
 def test_work_that_was_given_up_after_it_was_done_is_done(store: SqliteStore) -> None:
     store.commit(adding("1"))
 

@@ -13,6 +13,9 @@ from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
 
+from botplatform.errors import Overloaded
+from botplatform.hosts.local.http.bodies import Bodies
+from botplatform.hosts.local.http.errors import explained
 from botplatform.hosts.local.http.limits import HEAD_LIMIT, TOO_LARGE
 from botplatform.hosts.local.http.messages import Request, Response, refusal
 
@@ -31,6 +34,10 @@ class Server(Protocol):
     @property
     def date(self) -> bytes:
         """The time as HTTP writes it."""
+
+    @property
+    def bodies(self) -> Bodies:
+        """How much of all requests is in memory."""
 
     def joined(self, connection: Connection) -> None:
         """Learn of a connection."""
@@ -62,6 +69,7 @@ class Connection(asyncio.Protocol):
         self._head: Request | None = None
         self._framing = 0
         self._size = 0
+        self._serving = 0
 
     # What asyncio tells.
 
@@ -74,6 +82,8 @@ class Connection(asyncio.Protocol):
         """End; an answer that comes now is nobody's, whatever the cause."""
         del exc
         self._deaf = True
+        self._server.bodies.let_go(self._size + sum(len(it.body) for it, _ in self._queue if isinstance(it, Request)))
+        self._size = 0
         self._queue.clear()
         self._server.left(self)
 
@@ -129,10 +139,12 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
-        self._size += len(body)
-        self._framing -= len(body)
-        if self._size > self._limit:
+        size = len(body)
+        if self._size + size > self._limit:
             raise _Refused(refusal(413, TOO_LARGE))
+        self._server.bodies.hold(size)
+        self._size += size
+        self._framing -= size
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -162,6 +174,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _answer(self, response: Response) -> None:
+        self._server.bodies.let_go(self._serving)
         if self._transport.is_closing():
             return
         last = not self._keep or (self._deaf and not self._queue)
@@ -184,7 +197,7 @@ class Connection(asyncio.Protocol):
         if self._queue:
             self._transport.pause_reading()
         if isinstance(request, Request):
-            self._method = request.method
+            self._method, self._serving = request.method, len(request.body)
             self._server.serve(request, self._answer)
         else:
             self._part(request)
@@ -210,6 +223,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, response: Response) -> None:
         self._deaf = True
+        self._server.bodies.let_go(self._size)
+        self._body, self._size = [], 0
         self._queue.append((response, False))
 
     def _checked(self, head: Request) -> int:
@@ -246,6 +261,8 @@ def _response_to(error: HttpParserError) -> Response:
     cause = error.__context__
     if isinstance(cause, _Refused):
         return cause.response
+    if isinstance(cause, Overloaded):
+        return explained(cause, "")
     if cause is not None and not isinstance(cause, HttpParserError):
         raise cause  # a bug of ours
     return refusal(400, f"no HTTP request: {error}")

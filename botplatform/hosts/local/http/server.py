@@ -13,6 +13,7 @@ from email.utils import formatdate
 from typing import Protocol
 
 from botplatform.errors import BotplatformError
+from botplatform.hosts.local.http.bodies import Bodies
 from botplatform.hosts.local.http.connection import Answer, Connection
 from botplatform.hosts.local.http.messages import Request, Response, refusal
 
@@ -39,15 +40,23 @@ class App(Protocol):
 class HttpServer:
     """Serves an app on `host`; `port` 0 takes a free one. Raises BotplatformError when it is taken.
 
-    So many `connections` are there at a time; a client is waited for `patience` seconds.
+    So many `connections` are there at a time; a client is waited for `patience` seconds. `bodies` says how much may be
+    in memory.
     """
 
     def __init__(
-        self, app: App, host: str, port: int, connections: int = CONNECTIONS, patience: float = PATIENCE
+        self,
+        app: App,
+        host: str,
+        port: int,
+        bodies: Bodies | None = None,
+        connections: int = CONNECTIONS,
+        patience: float = PATIENCE,
     ) -> None:
         listener = _listen(host, port)
         self.url = f"http://{_ANY.get(host, host)}:{listener.getsockname()[1]}"
         self.check = app.check
+        self.bodies = bodies or Bodies()
         self.date = b""
         self._app = app
         self._limit = connections
@@ -77,6 +86,13 @@ class HttpServer:
             self._woken = True
             with suppress(RuntimeError):  # the loop has ended, and nobody is there to be answered
                 self._loop.call_soon_threadsafe(self._catch_up)
+
+    def run_soon(self, act: Callable[[], None]) -> None:
+        """On the loop's thread: call `act` there when all that has come by now is read, so that it goes on together."""
+        self._due.append(act)
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._catch_up)
 
     def run_aside(self, act: Callable[[], None]) -> None:
         """Call `act`, which may block, on a thread of the pool."""

@@ -34,8 +34,8 @@ class Waiting(Generic[A]):
         self._settled = False
 
     def enter(self, begin: Begin[A]) -> None:
-        """Begin a visit that takes nobody's time."""
-        self._entered(guarded(lambda: begin(self._on_settled), self._path))
+        """Begin a visit that takes nobody's time, beside those that others begin now."""
+        self._server.run_soon(lambda: self._entered(guarded(lambda: begin(self._on_settled), self._path)))
 
     def enter_aside(self, begin: Begin[A]) -> None:
         """Begin a visit on a thread of the pool."""
