@@ -86,8 +86,8 @@ def _stages() -> dict[str, Stage]:
     return {
         "it is decoded": codec.received,
         "an event is made of it": read,
-        "it is routed, its slots bound": routed,
-        "its handler is run, and committed": run,
+        "it is routed": routed,
+        "its slots are bound, its handler is run": run,
         "it is logged, the reply rendered and encoded": answered,
     }
 

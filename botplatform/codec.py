@@ -9,7 +9,7 @@ msgspec.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from json import JSONDecoder, JSONEncoder
 from math import isfinite
 from typing import Any
@@ -19,6 +19,9 @@ from botplatform.errors import Rejected
 # Some functions take two of Python's thousand frames for each level.
 _DEEPEST = 300
 _DEEPEST_RECEIVED = 250
+# For objects in no more objects than this, msgspec tells so while it decodes, which costs nothing; what is deeper is
+# decoded twice. Each one more doubles what it takes to set that up (3 ms with these).
+_USUAL_LEVELS = 7
 
 
 def encode(value: Any) -> bytes:
@@ -37,12 +40,12 @@ def decode(data: bytes | str) -> Any:
     How deep either library goes depends on who calls it: without a limit of ours, what was decoded and kept here could
     not be decoded, walked or written there.
     """
-    return _within(_DEEPEST, _decode(data), data)
+    return _decode(data, _DEEPEST)
 
 
 def received(data: bytes | str) -> Any:
     """The value of a JSON text from outside, with 250 levels at most: on its way to a store it gets some round it."""
-    return _within(_DEEPEST_RECEIVED, _decode(data), data)
+    return _decode(data, _DEEPEST_RECEIVED)
 
 
 def skips() -> bool:
@@ -57,7 +60,30 @@ def undecodable() -> tuple[type[Exception], ...]:
     """
     import msgspec
 
-    return msgspec.DecodeError, UnicodeDecodeError, RecursionError
+    return msgspec.DecodeError, UnicodeError, RecursionError
+
+
+def unwrapping(name: str, beside: Iterable[str]) -> Callable[[bytes], dict[str, Any] | None]:
+    """A function from a JSON text to the object it holds as `name`, without making one of what stands round that.
+
+    It answers None where anything else is `beside` it than just these fields, each a text or a list of texts, and for
+    whatever `received` refuses: ask that. Before `use_msgspec` it always does.
+    """
+    decode: Callable[[bytes], Any] | None = None
+
+    def unwrap(data: bytes) -> dict[str, Any] | None:
+        nonlocal decode
+        if decode is None:
+            if not skips():
+                return None
+            decode = _decoder_of_wrapped(name, beside)
+        try:
+            inside: dict[str, Any] = decode(data).inside
+        except undecodable():
+            return None
+        return inside
+
+    return unwrap
 
 
 def is_json(data: bytes) -> bool:
@@ -149,32 +175,61 @@ def _is_plain(value: Any) -> bool:
     return kind is str or kind is int or kind is bool or value is None
 
 
-def _decode_with_json(data: bytes | str) -> Any:
+def _decode_with_json(data: bytes | str, levels: int) -> Any:
     try:
         text = (data.encode() if isinstance(data, str) else data).decode()
         value = _DECODER.decode(text)
         if "\\ud" in text or "\\uD" in text:
             _ENCODER.encode(value).encode()  # fails for half of a surrogate pair, which json reads where it is escaped
     except (ValueError, RecursionError):
-        return _decoder_of_msgspec()(data)  # it says what is wrong, should it agree
-    return value
+        value = _decode_closely(data)  # it says what is wrong, should it agree
+    return _within(levels, value, data)
 
 
-def _decoder_of_msgspec() -> Callable[[bytes | str], Any]:
+def _decode_closely(data: bytes | str) -> Any:
     import msgspec
 
-    undecodable = (msgspec.DecodeError, UnicodeError)
-    decode_json = msgspec.json.Decoder().decode
+    try:
+        return msgspec.json.decode(data)
+    except RecursionError:
+        raise Rejected("JSON nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise Rejected(f"not JSON: {error}") from None
 
-    def decode(data: bytes | str) -> Any:
+
+def _decoder_of_msgspec() -> Callable[[bytes | str, int], Any]:
+    import msgspec
+
+    decode_usual = msgspec.json.Decoder(_nested(_USUAL_LEVELS)).decode
+    others = undecodable()
+
+    def decode(data: bytes | str, levels: int) -> Any:
         try:
-            return decode_json(data)
-        except RecursionError:
-            raise Rejected("JSON nested too deeply") from None
-        except undecodable as error:
-            raise Rejected(f"not JSON: {error}") from None
+            return decode_usual(data)
+        except others:
+            return _within(levels, _decode_closely(data), data)
 
     return decode
+
+
+def _decoder_of_wrapped(name: str, beside: Iterable[str]) -> Callable[[bytes], Any]:
+    import msgspec
+
+    value: Any = _nested(_USUAL_LEVELS - 1)
+    others = {f"beside_{number}": other for number, other in enumerate(beside)}
+    fields = [("inside", dict[str, value]), *((field, str | list[str]) for field in others)]
+    renamed = {"inside": name, **others}
+    wrapped = msgspec.defstruct("wrapped", fields, rename=renamed, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(wrapped).decode
+
+
+def _nested(levels: int) -> Any:
+    """The type of JSON with objects in objects, or in lists in them, up to so many levels, and no lists in lists."""
+    value: Any = _SCALAR
+    for _ in range(levels):
+        item = _SCALAR | dict[str, value]
+        value = item | list[item]  # type: ignore[valid-type]
+    return value
 
 
 def _finite(digits: str) -> float:
@@ -188,7 +243,8 @@ def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is no JSON")
 
 
+_SCALAR: Any = str | int | float | bool | None
 _ENCODER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _DECODER = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
 _encode: Callable[[Any], bytes] = _encode_with_json
-_decode: Callable[[bytes | str], Any] = _decode_with_json
+_decode: Callable[[bytes | str, int], Any] = _decode_with_json

@@ -59,21 +59,15 @@ class Engine:
         self.plugins = plugins
         self.chain_limit = chain_limit
         self._owner_of_the_rest = sources["cloudevents"]
-        self._last_owned: tuple[Event | None, Source] = (None, self._owner_of_the_rest)
+        self._last_owned = sources, "", "", self._owner_of_the_rest
 
     def source_of(self, event: Event) -> Source:
         """The source an event belongs to; CloudEvents takes what no other one owns."""
-        last, owner = self._last_owned
-        if last is not event:  # several ask it of one event, one after the other
-            owner = self._owner(event)
-            self._last_owned = event, owner
+        sources, (known, kind, name, owner) = self.sources, self._last_owned
+        if kind != event.type or name != event.source or known is not sources:  # mostly it is of the same as the last
+            owner = next((source for source in sources.values() if source.owns(event)), self._owner_of_the_rest)
+            self._last_owned = sources, event.type, event.source, owner
         return owner
-
-    def _owner(self, event: Event) -> Source:
-        for source in self.sources.values():
-            if source.owns(event):
-                return source
-        return self._owner_of_the_rest
 
     def run(
         self, event: Event, match: Match, run: Run | None = None, also: Mapping[StateKey, Write] | None = None
@@ -83,8 +77,16 @@ class Engine:
         `also` are further writes for the same commit. Raises Failed (nothing happened), Abandoned or
         StateUnavailable.
         """
-        work = Work(event.source, event.id, match.handler.name)
         run = run or Run()
+        if self.store.keeps or also:
+            return self._run_once(event, match, run, also)
+        unit = self._handled(event, match, run, self.store)
+        if unit.only_answers and run.begin_commit():
+            return Committed(unit.outcome)
+        return self._commit(unit.commit(_work(event, match), event, run), match)
+
+    def _run_once(self, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write] | None) -> Committed:
+        work = _work(event, match)
         done = self.store.outcome(work)
         committed = Committed(done) if done else self._persist(work, event, match, run, also)
         if done or (run.answered and committed.outcome.duplicate):
@@ -114,14 +116,21 @@ class Engine:
         for lost in range(1, CONFLICTS + 1):
             try:
                 commit = self.attempt(work, event, match, run, self.store)
-                return self.store.commit(commit._replace(writes={**commit.writes, **also}) if also else commit)
-            except (Failed, Abandoned, StateUnavailable):
+                return self._commit(commit._replace(writes={**commit.writes, **also}) if also else commit, match)
+            except Abandoned:
                 raise
             except Conflict:
                 time.sleep(pause_after(lost))
-            except Exception as bug:
-                raise self.failure(bug, event, match) from bug
         raise Failed(f"lost its commit to others {CONFLICTS} times")
+
+    def _commit(self, commit: Commit, match: Match) -> Committed:
+        """Commit it; what shows only now to be a mistake of the handler's is Failed."""
+        try:
+            return self.store.commit(commit)
+        except (Conflict, StateUnavailable):
+            raise
+        except Exception as bug:
+            raise self.failure(bug, commit.event, match) from bug
 
     def _refuse_loop(self, event: Event, handler: str) -> None:
         passed = chain_of(event)
@@ -136,10 +145,14 @@ class Engine:
 
         Raises Failed, Conflict when it is to be run again, or StateUnavailable; nothing has happened then.
         """
+        return self._handled(event, match, run, store).commit(work, event, run)
+
+    def _handled(self, event: Event, match: Match, run: Run, store: Readable) -> Unit:
+        """What one run of the handler came to; raises the same."""
         if CHAIN in event.extensions:
             self._refuse_loop(event, match.handler.name)
         try:
-            return self._run_handler(work, event, match, run, store)
+            return self._run_handler(event, match, run, store)
         except (Failed, Conflict, StateUnavailable):
             raise
         except (Exception, SystemExit) as bug:
@@ -162,7 +175,7 @@ class Engine:
 
         getLogger(__name__).error("%s failed on %r", handler, event, exc_info=bug)
 
-    def _run_handler(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
+    def _run_handler(self, event: Event, match: Match, run: Run, store: Readable) -> Unit:
         """Run the handler once and collect what it asked for, committing nothing."""
         plugin, began = match.handler.plugin, time.perf_counter()
         unit = Unit(store, plugin, self.clock())
@@ -176,14 +189,15 @@ class Engine:
         took = time.perf_counter() - began
         if event.extensions.get(WITHHOLD) is True:
             unit.withhold_effects()
-        outcome = Outcome(reply, run.attempt, took, tuple(unit.suppressed))
-        return unit.commit(work, event, outcome, self._follow_up(event, reply), run)
+        unit.outcome = Outcome(reply, run.attempt, took, tuple(unit.suppressed))
+        # Somebody who waits now may be answered without the reply later, but only where a store hears of it.
+        if reply and (self.store.keeps or run.answered):
+            unit.follow_up = self._follow_up(event, reply)
+        return unit
 
     def _call(self, event: Event, match: Match, unit: Unit) -> dict[str, Any] | None:
         """What the handler answers, called with what it takes; raises Rejected where its subscription does not fit."""
-        if match.rejected:
-            raise match.rejected
-        handler, original = match.handler, event
+        handler, original, params = match.handler, event, match.params(event)
         given: dict[str, Any] = {}
         source = self.sources.get(match.subscription.source)
         if source and source.prepare is not _UNPREPARED:
@@ -193,8 +207,12 @@ class Engine:
             given["event"] = event.fresh() if event is original else event
         if "ctx" in handler.arguments:
             name, uses, keeps_state = handler.name, handler.uses, handler.keeps_state
-            given["ctx"] = Context(event, name, unit, unit.now, match.params, uses, self.plugins, keeps_state)
+            given["ctx"] = Context(event, name, unit, params, uses, self.plugins, keeps_state)
         return told(handler.function(**given))
+
+
+def _work(event: Event, match: Match) -> Work:
+    return Work(event.source, event.id, match.handler.name)
 
 
 def pause_after(lost: int) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from botplatform.errors import Rejected
 from botplatform.patterns.index import NOTHING_CAPTURED, Index
 from botplatform.subscription import Limits, no_params
 from botplatform.values import NamedTuple
@@ -46,33 +45,36 @@ class Handler(NamedTuple):
 
 
 class Match(NamedTuple):
-    """One handler an event concerns, with what its subscription captured, or why it cannot take this event."""
+    """One handler that events concern, by which of its subscriptions, and what the index captured for that."""
 
     handler: Handler
     subscription: Subscription
-    params: Mapping[str, str]
-    rejected: Rejected | None = None
+    captured: Mapping[str, str]
+
+    def params(self, event: Event) -> Mapping[str, str]:
+        """What is captured and what the subscription takes out of one of these events; raises Rejected."""
+        bind, captured = self.subscription.bind, self.captured
+        if bind is no_params:
+            return captured
+        return {**captured, **bind(event)} if captured else bind(event)
 
 
 class Plan(NamedTuple):
-    """What events concern: the functions of the handlers, a match of each, and whether any takes parameters out."""
+    """What events concern: the functions of the handlers, and a match of each."""
 
     functions: tuple[Callable[..., Any], ...]
     matches: tuple[Match, ...]
-    binds: bool
 
-    def bound(self, event: Event) -> tuple[Match, ...]:
-        """The matches of one of these events, with the parameters that subscriptions take out of it.
+    def matches_of(self, event: Event) -> tuple[Match, ...]:
+        """The matches of one of these events; of a replay, those it is for.
 
-        Of a replay, those it is for. Raises Rejected where the event is unread and turns out to be none.
+        Raises Rejected where the event is unread and turns out to be none.
         """
         only = event.extensions.get(REPLAY_TO)
-        if not (self.binds or only):
-            return self.matches
-        return tuple([_with_params(match, event) for match in self.matches if not only or only == match.handler.name])
+        return tuple([match for match in self.matches if only == match.handler.name]) if only else self.matches
 
 
-NOBODY = Plan((), (), False)
+NOBODY = Plan((), ())
 _NAMES = ("type", "subject", "source")
 
 
@@ -102,10 +104,10 @@ class Router:
 
     def route(self, event: Event) -> tuple[Match, ...]:
         """The handlers an event concerns, each once, in the order they were loaded; of a replay, those it is for."""
-        return self.plan(event).bound(event)
+        return self.plan(event).matches_of(event)
 
     def plan(self, event: Event) -> Plan:
-        """What an event concerns, before parameters are taken out of it."""
+        """What an event concerns; of a replay, as though it had just happened."""
         if self._names is None:
             return self.plan_by(event.to_dict() if self._reads_data else event.attributes())
         names = self._names(event)
@@ -130,8 +132,7 @@ class Router:
         for match in matches:
             if only_fallbacks or not match.subscription.fallback:
                 found.setdefault(match.handler.name, match)
-        binds = any(match.subscription.bind is not no_params for match in found.values())
-        return Plan(tuple([match.handler.function for match in found.values()]), tuple(found.values()), binds)
+        return Plan(tuple([match.handler.function for match in found.values()]), tuple(found.values()))
 
     def known(self, source: str) -> list[Subscription]:
         """Every subscription to one source."""
@@ -179,18 +180,6 @@ def keep(known: dict[K, V], key: K, value: V) -> V:
 
 def _capturing(match: Match, captured: Mapping[str, str]) -> Match:
     return Match(match.handler, match.subscription, captured) if captured else match
-
-
-def _with_params(match: Match, event: Event) -> Match:
-    """A match with the parameters its subscription takes out of the event, or why it cannot."""
-    subscription = match.subscription
-    if subscription.bind is no_params:
-        return match
-    try:
-        taken = subscription.bind(event)
-        return Match(match.handler, subscription, {**match.params, **taken} if match.params else taken)
-    except Rejected as rejected:
-        return Match(match.handler, subscription, match.params, rejected)
 
 
 def _why_not(subscription: Subscription, event: Event, fields: Mapping[str, Any]) -> str | None:

@@ -19,17 +19,21 @@ if TYPE_CHECKING:
 MASK = "***"
 UNREAD: Final = object()
 """In place of a value that nobody has decoded."""
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class Raw(NamedTuple):
+class Raw:
     """Bytes as they came from outside, with the headers (lower-case names) that came along, if any.
 
     `value` is what they hold as JSON, where that is known already.
     """
 
-    body: bytes
-    headers: Mapping[str, str] = MappingProxyType({})
-    value: Any = UNREAD
+    __slots__ = ("body", "headers", "value")  # there is one for each event: a tuple with names takes twice the time
+
+    def __init__(self, body: bytes, headers: Mapping[str, str] = _NO_HEADERS, value: Any = UNREAD) -> None:
+        self.body = body
+        self.headers = headers
+        self.value = value
 
     def read(self, decode: Callable[[bytes], Any]) -> Any:
         """What the bytes hold, by `decode` where it is not known."""
@@ -131,7 +135,8 @@ class Source(NamedTuple):
     - `suggest(event)`: the handler one would write for an event, as Python source.
     - `check(subscription)`: raises Rejected for what its decorator left to be found when plugins are loaded to be
       listed, tested or deployed: a Lambda function trusts what was deployed.
-    - `owns(event)`: whether an event came from this source; `signed` says that it must have come through its own door.
+    - `owns(event)`: whether an event came from this source, by its type and its source; `signed` says that it must have
+      come through its own door.
     - `secrets`: names of fields, at any depth of `data`, that are masked wherever an event is kept or shown.
     - `reading(kinds)`: how to read what patterns look at, by dotted path with what `Index.kinds` says of it; None where
       it takes the whole event. It is asked for only where `codec.skips()`.

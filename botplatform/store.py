@@ -185,8 +185,11 @@ class Readable(Protocol):
 class Store(Readable, Protocol):
     """Keeps markers, state and pending effects; safe to use from any thread.
 
-    Every method may raise StateUnavailable.
+    Every method may raise StateUnavailable. `keeps` says whether anything is kept at all: where nothing is, work is
+    done again each time its event comes, and a run that read, changed and asked for nothing is not committed.
     """
+
+    keeps: bool
 
     def outcome(self, work: Work) -> Outcome | None:
         """The outcome of work that is done, else None."""

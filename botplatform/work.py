@@ -56,12 +56,14 @@ class PluginInfo(NamedTuple):
 
 
 class Unit:
-    """All that one run of a handler read, changed and asked for."""
+    """All that one run of a handler read, changed and asked for, and what came of it once that is known."""
 
-    __slots__ = ("_plugin", "_state", "_store", "_withheld", "effects", "now", "suppressed")
+    outcome: Outcome
+    __slots__ = ("_plugin", "_state", "_store", "_withheld", "effects", "follow_up", "now", "outcome", "suppressed")
 
     def __init__(self, store: Readable, plugin: str, now: float) -> None:
         self.effects: list[EffectRequest] = []
+        self.follow_up: EffectRequest | None = None
         self.suppressed: list[str] = []
         self._store = store
         self._plugin = plugin
@@ -81,14 +83,17 @@ class Unit:
         """When the plugin last sent which text."""
         return State(self._store, last_said(self._plugin), self.now, self.state)
 
-    def commit(
-        self, work: Work, event: Event, outcome: Outcome, follow_up: EffectRequest | None, run: Run | None
-    ) -> Commit:
+    @property
+    def only_answers(self) -> bool:
+        """Whether it read, changed and asked for nothing."""
+        return self._state is None and not self.effects and self.follow_up is None
+
+    def commit(self, work: Work, event: Event, run: Run) -> Commit:
         """All of it, to happen together or not at all."""
-        if self._state is None:
-            return Commit(work, event, outcome, {}, {}, self.effects, follow_up, run)
-        reads, writes, found = self.reads(), self.writes(), self.found()
-        return Commit(work, event, outcome, reads, writes, self.effects, follow_up, run, found)
+        state, outcome, effects, follow_up = self._state, self.outcome, self.effects, self.follow_up
+        if state is None:
+            return Commit(work, event, outcome, {}, {}, effects, follow_up, run)
+        return Commit(work, event, outcome, state.reads(), self.writes(), effects, follow_up, run, state.found())
 
     def withhold_effects(self) -> None:
         """Drop what was asked for, and with it what `once_per` notes: a text nobody gets must hold no other one up."""
@@ -99,10 +104,6 @@ class Unit:
     def reads(self) -> dict[StateKey, int]:
         """The versions the commit has to find unchanged."""
         return self.state.reads()
-
-    def found(self) -> dict[StateKey, bytes | None]:
-        """What was there where the handler looked, as JSON."""
-        return self.state.found()
 
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
@@ -122,14 +123,12 @@ class Context:
         event: Event,
         handler: str,
         unit: Unit,
-        now: float,
         params: Mapping[str, str],
         uses: Collection[str],
         plugins: Callable[[], Sequence[PluginInfo]],
         keeps_state: bool = True,
     ) -> None:
         self.params = params
-        self._now = now
         self._unit = unit
         self._event = event
         self._handler = handler
@@ -144,7 +143,7 @@ class Context:
     @property
     def now(self) -> datetime:
         """The time at which the run began (aware, UTC)."""
-        return datetime.fromtimestamp(self._now, UTC)
+        return datetime.fromtimestamp(self._unit.now, UTC)
 
     @property
     def state(self) -> State:

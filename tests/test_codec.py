@@ -234,6 +234,53 @@ def test_any_value_is_written_alike(value: Any) -> None:
 @example(b"[1e400, NaN]")
 def test_any_text_is_read_alike(text: bytes) -> None:
     assert outcome(STANDARD.decode, text) == outcome(FAST.decode, text)
+    assert outcome(STANDARD.received, text) == outcome(FAST.received, text)
+
+
+@pytest.mark.parametrize("levels", [*range(1, 20), 249, 250])
+@pytest.mark.parametrize(("begin", "end"), [(b'{"a":', b"}"), (b"[", b"]"), (b'[{"a":', b"}]")])
+def test_however_deep_a_text_is_its_value_is_whole(codec: Any, begin: bytes, end: bytes, levels: int) -> None:
+    several = levels // (len(end))
+    text = begin * several + b"1" + end * several
+    assert codec.encode(codec.received(text)) == text
+
+
+UNWRAP = FAST.unwrapping("detail", ["id", "resources"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"id": "1", "resources": [], "detail": {"a": [{"b": 1.50}], "c": null}}',
+        b'{"detail": {}, "resources": ["x", "y"], "id": "1", "id": "2"}',
+        b'{"id": "1", "resources": [], "detail": {"a": 1}, "detail": {"a": 2}}',
+    ],
+)
+def test_what_texts_stand_beside_is_unwrapped(text: bytes) -> None:
+    assert UNWRAP(text) == STANDARD.received(text)["detail"]
+    assert STANDARD.unwrapping("detail", ["id", "resources"])(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"id": "1", "detail": {}}',
+        b'{"id": "1", "resources": []}',
+        b'{"id": "1", "resources": [], "detail": []}',
+        b'{"id": "1", "resources": [], "detail": null}',
+        b'{"id": 1, "resources": [], "detail": {}}',
+        b'{"id": "1", "resources": [1], "detail": {}}',
+        b'{"id": "1", "resources": [], "detail": {}, "more": "x"}',
+        b'{"id": "\xff", "resources": [], "detail": {}}',
+        b'{"id": "1", "resources": [], "detail": {}}}',
+        b'{"id": "1", "resources": [], "detail": {"a":' + b"[" * 300 + b"]" * 300 + b"}}",
+        b"[]",
+        b"",
+    ],
+    ids=lambda text: f"{text!r:.60}",
+)
+def test_nothing_else_is_unwrapped(text: bytes) -> None:
+    assert UNWRAP(text) is None
 
 
 def test_what_is_json_already_is_copied_as_it_is(codec: Any) -> None:

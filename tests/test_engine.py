@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -15,7 +15,6 @@ from botplatform import Context, Event, Rejected, Reply, Retry, cloudevents, sla
 from botplatform.engine import CONFLICTS, Engine, Failed
 from botplatform.errors import StateUnavailable
 from botplatform.plugins import Plugins
-from botplatform.router import Match
 from botplatform.store import Abandoned, Committed, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
 from tests.handlers import SOURCE, happened, match_of
@@ -254,11 +253,25 @@ def test_what_somebody_got_wrong_is_their_answer_and_nothing_else_happens(engine
     assert values(store) == {}
 
 
-def test_an_event_its_subscription_cannot_take_is_rejected_before_the_handler_runs(engine: Engine) -> None:
-    match = match_of(count)
-    refused = Match(match.handler, match.subscription, {}, Rejected("say which room"))
+def test_the_source_of_an_event_is_one_of_those_that_are_known_now(engine: Engine) -> None:
+    slack_source, rest = engine.sources["slack"], engine.sources["cloudevents"]
+    events = command(), command(), happened(), happened(source="urn:aws:cloudtrail:1"), happened(), command()
+    names = [engine.source_of(event).name for event in events]
+    assert names == ["slack", "slack", "cloudevents", "cloudtrail", "cloudevents", "slack"]
 
-    assert replies(engine.run(command(), refused))[0] == {"text": "Say which room"}
+    engine.sources = {"cloudevents": rest, "other": slack_source._replace(name="other")}
+    assert engine.source_of(command()).name == "other"
+    assert engine.source_of(command().replace(type=happened().type)).name == "cloudevents"
+
+
+def test_an_event_its_subscription_cannot_take_is_rejected_before_the_handler_runs(engine: Engine) -> None:
+    def unbound(event: Event) -> NoReturn:
+        raise Rejected(f"say which room {event.subject} is about")
+
+    match = match_of(count)
+    refused = match._replace(subscription=match.subscription._replace(bind=unbound))
+
+    assert replies(engine.run(command(), refused))[0] == {"text": "Say which room /temp is about"}
 
 
 # Conflicts.

@@ -107,7 +107,7 @@ def test_an_event_is_read_where_parameters_are_taken_out_of_it(bytes_: Bytes) ->
     assert isinstance(event, Event)
     assert bytes_.read == []
 
-    assert [match.params for match in plan.bound(event)] == [{"id": happened().id}]
+    assert [match.params(event) for match in plan.matches_of(event)] == [{"id": happened().id}]
 
 
 def test_events_that_are_alike_are_held_against_the_patterns_once(bytes_: Bytes) -> None:

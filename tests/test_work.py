@@ -39,9 +39,8 @@ def run(
 ) -> Unit:
     """One handler that does `do`, `after` seconds later, and its commit."""
     event = event or happened()
-    now = NOW + after
-    unit = Unit(store, handler.partition(".")[0], now)
-    do(Context(event, handler, unit, now, {"room": "attic"}, uses, tuple))
+    unit = Unit(store, handler.partition(".")[0], NOW + after)
+    do(Context(event, handler, unit, {"room": "attic"}, uses, tuple))
     work = Work(SOURCE, f"{event.id}.{after}", handler)
     store.commit(Commit(work, event, Outcome(), unit.reads(), unit.writes(), unit.effects))
     return unit

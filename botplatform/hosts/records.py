@@ -56,7 +56,7 @@ def recognized_and_read(sources: Mapping[str, Source], raw: Raw) -> tuple[Source
                 return sources["slack"], raw  # the only one that sends forms
             raise broken
         return _recognizing(sources, value), raw
-    return _recognizing(sources, value), raw._replace(value=value)
+    return _recognizing(sources, value), Raw(raw.body, raw.headers, value)
 
 
 def _recognizing(sources: Mapping[str, Source], value: Any) -> Source:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botplatform import codec
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
-from botplatform.source import Raw, Reading, Source, quoted, text_at
+from botplatform.source import UNREAD, Raw, Reading, Source, quoted, text_at
 from botplatform.sources.cloudtrail_record import (
     OF_SOURCE,
     OF_SUBJECT,
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # AWS delivers files of some 45 MB at most when unpacked; whatever is far beyond that is no log file.
 UNPACKED_LIMIT = 256 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
+# What EventBridge puts round a record (EventBridge User Guide, "AWS service event metadata").
+_BESIDE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources")
+_detail = codec.unwrapping("detail", _BESIDE)
 # What else a record may come wrapped in than an EventBridge event.
 _WRAPPERS = ("Records", "awslogs", "logEvents")
 # The attributes of an event that patterns may look at, and where in its record they come from.
@@ -64,6 +67,9 @@ def normalize(raw: Raw) -> Iterator[Event | Rejected]:
     Understood are an S3 log file (gzipped or not), a CloudWatch Logs subscription, an EventBridge event, a bare
     record, a list of records, and one record a line.
     """
+    record = _detail(raw.body) if raw.value is UNREAD else None
+    if record is not None:
+        return iter((to_event(record, "$.detail"),))
     try:
         return _records(raw.read(_decoded), "$")
     except Rejected as rejected:

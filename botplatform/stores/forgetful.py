@@ -15,6 +15,8 @@ class Forgetful:
     state, which has no place here.
     """
 
+    keeps = False
+
     def outcome(self, work: Work) -> Outcome | None:  # noqa: ARG002
         return None
 

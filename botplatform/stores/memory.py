@@ -47,6 +47,8 @@ class MemoryStore:
     # One for all, and downwards since other stores count upwards: no version is one that a value beneath has.
     _versions = count(-1, -1)
 
+    keeps = True
+
     def __init__(self, clock: Callable[[], float] = time.time, beneath: Readable | None = None) -> None:
         self._clock = clock
         self._beneath = beneath

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from botplatform import cloudtrail
+from botplatform import cloudtrail, codec
 from botplatform.errors import Rejected, TooLarge
 from botplatform.event import Event
 from botplatform.hosts.records import recognized, recognized_and_read
@@ -31,6 +31,17 @@ RECORD = {
     "requestParameters": None,
     "eventID": "00000000-0000-4000-8000-000000000001",
     "recipientAccountId": "111122223333",
+}
+# What EventBridge puts round a record.
+BESIDE = {
+    "version": "0",
+    "id": "00000000-0000-4000-8000-000000000003",
+    "detail-type": "AWS Console Sign In via CloudTrail",
+    "source": "aws.signin",
+    "account": "111122223333",
+    "time": "2026-01-05T11:55:00Z",
+    "region": "us-east-1",
+    "resources": [],
 }
 ANOTHER = {**RECORD, "eventID": "00000000-0000-4000-8000-000000000002"}
 
@@ -131,6 +142,7 @@ def test_a_record_of_a_lambda_trigger_is_none_of_cloudtrails(sender: str) -> Non
     body = {"Records": [{"eventID": "1", "eventName": "INSERT", "eventSource": sender}]}
     assert places(encoded(body)) == [f"$.Records[0]: a record of {sender}, not of CloudTrail"]
     assert not SOURCE.recognizes(body)
+    assert places(encoded({**RECORD, "eventSource": sender})) == [f"$: a record of {sender}, not of CloudTrail"]
 
 
 # One record, many forms
@@ -143,6 +155,7 @@ FORMS: dict[str, Callable[[Any], bytes]] = {
     "S3, gzipped": lambda record: gzip.compress(encoded({"Records": [record]})),
     "S3, in two gzip members": lambda record: gzip.compress(b'{"Records": [') + gzip.compress(encoded(record) + b"]}"),
     "EventBridge": lambda record: encoded({"detail-type": "AWS API Call via CloudTrail", "detail": record}),
+    "EventBridge, as it sends them": lambda record: encoded({**BESIDE, "detail": record}),
     "CloudWatch Logs": lambda record: encoded(awslogs(log_events(json.dumps(record)))),
     "CloudWatch Logs, unpacked": lambda record: encoded(log_events(json.dumps(record))),
 }
@@ -171,8 +184,10 @@ def test_all_forms_of_a_record_are_recognized(wrap: Callable[[Any], bytes]) -> N
 
 @pytest.mark.parametrize("wrap", FORMS.values(), ids=FORMS.keys())
 def test_what_was_read_to_be_recognized_is_not_read_again(wrap: Callable[[Any], bytes]) -> None:
+    codec.use_msgspec()
     source, known = recognized_and_read(Plugins().sources, Raw(wrap(RECORD)))
-    assert list(source.normalize(known._replace(body=b"not looked at"))) == read(wrap(RECORD))
+    for not_looked_at in (b"", wrap(ANOTHER)):
+        assert list(source.normalize(Raw(not_looked_at, value=known.value))) == read(wrap(RECORD))
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\n\n"])
@@ -182,10 +197,65 @@ def test_records_one_a_line_are_events_in_their_order(end: str) -> None:
     assert recognized(Plugins().sources, Raw(body)).name == "cloudtrail"
 
 
-def test_the_account_is_the_identitys_where_the_record_names_no_recipient() -> None:
-    (event,) = read(encoded({**RECORD, "recipientAccountId": None}))
+DEEP: Any = {"a": "b"}
+for _ in range(20):
+    DEEP = {"a": [DEEP]}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {**BESIDE, "detail": RECORD},
+        {**BESIDE, "detail": {**RECORD, "responseElements": DEEP}},
+        {**BESIDE, "detail": RECORD, "replay-name": "again"},
+        {**BESIDE, "detail": RECORD, "Records": [ANOTHER]},
+        {**BESIDE, "detail": RECORD, "account": 111122223333},
+        {**BESIDE, "detail": RECORD, "resources": [7]},
+        {**BESIDE, "detail": RECORD, "resources": ["arn:aws:s3:::bucket"]},
+        {**BESIDE, "detail": [RECORD]},
+        {**BESIDE, "detail": {**RECORD, "eventName": 7}},
+        {**RECORD, "detail": ANOTHER},
+        BESIDE,
+    ],
+)
+def test_an_event_of_eventbridge_is_read_at_once_as_it_is_otherwise(event: dict[str, Any]) -> None:
+    codec.use_msgspec()
+    decoded = Raw(b"", value=json.loads(encoded(event)))
+    assert list(map(str, read(encoded(event)))) == list(map(str, SOURCE.normalize(decoded)))
+    assert [found.data for found in read(encoded(event)) if isinstance(found, Event)] == [
+        found.data for found in SOURCE.normalize(decoded) if isinstance(found, Event)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("odd", "attribute", "value"),
+    [
+        ({"recipientAccountId": None}, "source", "urn:aws:cloudtrail:us-east-1:111122223333"),
+        ({"recipientAccountId": ""}, "source", "urn:aws:cloudtrail:us-east-1:111122223333"),
+        ({"recipientAccountId": 7, "userIdentity": None}, "source", "urn:aws:cloudtrail:us-east-1:"),
+        ({"awsRegion": None}, "source", "urn:aws:cloudtrail::111122223333"),
+        ({"awsRegion": ""}, "source", "urn:aws:cloudtrail::111122223333"),
+        ({"eventSource": "sign:in"}, "type", "com.amazonaws.sign:in.ConsoleLogin"),
+        ({"userIdentity": "root"}, "subject", None),
+        ({"userIdentity": {"arn": ""}}, "subject", None),
+        ({"userIdentity": {"arn": 7}}, "subject", None),
+        ({"eventTime": None}, "time", None),
+        ({"eventTime": ""}, "time", None),
+        ({"eventTime": 7}, "time", None),
+        ({"eventTime": ["2026-01-05T11:55:00Z"]}, "time", None),
+    ],
+    ids=str,
+)
+def test_a_record_may_lack_what_nearly_all_have(odd: dict[str, Any], attribute: str, value: str | None) -> None:
+    (event,) = read(encoded({**RECORD, **odd}))
     assert isinstance(event, Event)
-    assert event.source == "urn:aws:cloudtrail:us-east-1:111122223333"
+    assert getattr(event, attribute) == value
+
+
+@pytest.mark.parametrize("nothing", ["", None, 7, [], {}], ids=repr)
+@pytest.mark.parametrize("name", ["eventID", "eventSource", "eventName"])
+def test_a_record_without_a_name_is_none(name: str, nothing: Any) -> None:
+    assert places(encoded({**RECORD, name: nothing})) == [f"$: no CloudTrail record: {name} missing"]
 
 
 @pytest.mark.parametrize("body", [encoded({"Records": []}), encoded(awslogs({"messageType": "CONTROL_MESSAGE"}))])

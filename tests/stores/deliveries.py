@@ -271,7 +271,7 @@ class Deliveries(RuleBasedStateMachine):
         return [task for task in self.known if task.work not in self.model.replies]
 
     def _match(self, id_: str) -> Match:
-        return match_of(lambda: None, ["text"])._replace(params={"work": id_})
+        return match_of(lambda: None, ["text"])._replace(captured={"work": id_})
 
 
 class Delivery:

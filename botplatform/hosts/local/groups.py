@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from botplatform.hosts.jobs import Answer, Later, guarded
-from botplatform.hosts.lanes import Lane, Lanes, Running
-from botplatform.hosts.local.member import Came, GroupStore, Member, commit_alone
+from botplatform.hosts.lanes import TICK, Lane, Lanes, Running
+from botplatform.hosts.local.member import Came, GroupStore, Member, commit_alone, sociable, told_ahead
 from botplatform.hosts.local.overlay import Overlay
 from botplatform.store import Commit, Committed
 
@@ -42,6 +42,7 @@ class _Group:
     left: list[_Left] = field(default_factory=list)  # what was not to be committed
     slow: Running[Member] | None = None
     postponed: list[_Left] = field(default_factory=list)  # what became of that
+    late: bool = False  # its commit takes long
 
     def begin(self) -> tuple[_Lane, Member] | None:
         """The next job, None when there is none."""
@@ -80,7 +81,8 @@ class Groups(Lanes[Member]):
     """Runs what is quick in groups, one at a time, and what is not, or has to be alone, as `Lanes` do.
 
     Each job of a group sees what those before it wrote. One that takes more than `slow` seconds all the same is left to
-    its thread. While a group is being committed the next one runs, with what waits for nothing of it.
+    its thread. The next group runs when this one is committed, for both would only fight for the interpreter. Only
+    where that takes long, as a commit does on a slow disk, it runs meanwhile, with what waits for nothing of this one.
     """
 
     def __init__(self, threads: int, name: str, store: GroupStore, slow: float = SLOW) -> None:
@@ -104,7 +106,7 @@ class Groups(Lanes[Member]):
         return bool(self._group or self._flying or self._ahead) or super()._under_way()
 
     def _under_watch(self) -> bool:
-        return bool(self._ahead or (self._group and self._group.running)) or super()._under_watch()
+        return bool(self._ahead or self._flying or (self._group and self._group.running)) or super()._under_watch()
 
     def _admit(self, lane: _Lane) -> None:
         if lane.first.alone:
@@ -123,7 +125,9 @@ class Groups(Lanes[Member]):
 
     def _call(self) -> None:
         """Have the next group run, unless there is one that will see to it when it is done."""
-        if self._quick and self._group is None and not self._called:
+        if self._called or self._group or not self._quick:
+            return
+        if not any(group.ran and not group.late for group in self._flying):
             self._called = True
             self._ready.put(self._run_group)
 
@@ -154,7 +158,7 @@ class Groups(Lanes[Member]):
             if lane.first.alone:
                 super()._admit(lane)
             elif self._has_place(kinds, lane.first):
-                for job in _sociable(lane):
+                for job in sociable(lane.jobs):
                     jobs.append((lane, job))
                     seconds += job.expected
                     if len(jobs) >= GROUP_LIMIT or seconds >= GROUP_TIME:
@@ -183,6 +187,9 @@ class Groups(Lanes[Member]):
         """Have what was told ahead committed, and the group go on without a job that takes long."""
         if self._ahead:
             self._ready.put(self._catch_up)
+        for flying in self._flying:
+            flying.late = now - flying.began >= TICK
+        self._call()
         group = self._group
         if group is None or group.running is None:
             return
@@ -221,14 +228,14 @@ class Groups(Lanes[Member]):
         with self._lock:
             ahead = self._take_ahead()
         if ahead:
-            self._store.submit([commit for _, commit in ahead], partial(_told_ahead, ahead))
+            self._store.submit([commit for _, commit in ahead], partial(told_ahead, ahead))
         return True
 
     def _submit(self, group: _Group, ahead: Sequence[tuple[Member, Commit]]) -> None:
         commits = [commit for _, _, commit in group.ran] + [commit for _, commit in ahead]
 
         def told(results: Sequence[Committed | Exception]) -> None:
-            _told_ahead(ahead, results[len(group.ran) :])
+            told_ahead(ahead, results[len(group.ran) :])
             self._told(group, results[: len(group.ran)])
 
         if commits:
@@ -284,16 +291,3 @@ class Groups(Lanes[Member]):
                 group.postponed.append((lane, job, answer))
         if not groups:
             super()._finish(lane, job, answer)
-
-
-def _told_ahead(ahead: Sequence[tuple[Member, Commit]], results: Sequence[Committed | Exception]) -> None:
-    for (job, commit), result in zip(ahead, results, strict=True):
-        guarded(job, job.told, commit, result)
-
-
-def _sociable(lane: _Lane) -> Iterator[Member]:
-    """The jobs of a lane up to the first that has to be alone."""
-    for job in lane.jobs:
-        if job.alone:
-            return
-        yield job

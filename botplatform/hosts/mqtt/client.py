@@ -29,8 +29,6 @@ __all__ = ["Connection", "MqttClient", "backoff"]
 
 ASK_EVERY: Final = 1.0
 LEAVE_WITHIN: Final = 5.0
-# Seconds to wait for the rest of what became durable with a message: of a commit, that is told one by one.
-MOMENT: Final = 0.001
 
 _log = logging.getLogger(__name__)
 
@@ -193,9 +191,7 @@ class MqttClient:
         return self._paho.loop(TRY_EVERY if self._held else 1.0)
 
     def _acknowledge(self) -> None:
-        """Acknowledge what is durable by now, or in a moment."""
-        if self._awake and self._acknowledgements.awaited:
-            time.sleep(MOMENT)
+        """Acknowledge what is durable by now."""
         self._awake = False  # before the look: what is durable after it wakes us again
         if due := self._acknowledgements.due():
             self._paho.acknowledge(due)

@@ -45,11 +45,6 @@ class Acknowledgements:
         """Whether some have left since the broker was last asked, and no answer is awaited."""
         return bool(self._sent) and not self._asked
 
-    @property
-    def awaited(self) -> bool:
-        """Whether some messages are not durable yet."""
-        return bool(self._open) and not self._open[-1].done
-
     def received(self, messages: Iterable[Message]) -> list[Callable[[], None]]:
         """Note messages, and return what acknowledges each; with QoS 0 there is nothing to note.
 

@@ -39,14 +39,14 @@ def recognizes(value: Any) -> bool:
 
 
 def _event(body: Any) -> Event:
-    request, session = _request(body), body.get("session")
-    id, kind, time = text_at(request, "requestId"), text_at(request, "type"), text_at(request, "timestamp")
+    request, session = _request(body), _object(body, "session")
+    id, kind, time = _text(request, "requestId"), _text(request, "type"), _text(request, "timestamp")
     if not id or not kind:
         missing = "type" if id else "requestId"
         raise Rejected(f"{missing} is missing", f"request.{missing}")
     if time:
         check_time(time)
-    partition = text_at(session, "sessionId") or text_at(session, "user", "userId")
+    partition = _text(session, "sessionId") or _text(_object(session, "user"), "userId")
     key: dict[str, str | int | bool] | None = {"partitionkey": partition} if partition else None
     source = f"urn:alexa:skill:{application(body) or 'unknown'}"
     return Event.of_record(id, source, _TYPE + kind, _subject(request, kind), time, body, key)
@@ -62,10 +62,22 @@ def _request(body: Any) -> dict[str, Any]:
 
 
 def _subject(request: dict[str, Any], kind: str) -> str | None:
-    name = text_at(request, "intent", "name")
+    name = _text(_object(request, "intent"), "name")
     if kind == "IntentRequest" and name is None:
         raise Rejected("an IntentRequest without an intent name", "request.intent.name")
     return name
+
+
+def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """The object in a field, an empty one where there is none."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: dict[str, Any], name: str) -> str | None:
+    """What `text_at` says of one field: for a path of one name that is half the work."""
+    value = fields.get(name)
+    return value if value and isinstance(value, str) else None
 
 
 def application(body: Any) -> str | None:
@@ -84,7 +96,7 @@ def render(event: Event, reply: Reply | None) -> Mapping[str, Any]:
     """The response body. A session goes on where the reply asks again or remembers something, else it ends."""
     if reply is not None and reply.native is not None:
         return reply.native
-    if reply is None or reply_within(event) is None:
+    if reply is None or event.type.startswith(_SILENT):
         return {"version": "1.0", "response": {}}
     ends = reply.end_session if reply.end_session is not None else not (reply.reprompt or reply.session)
     response: dict[str, Any] = {"shouldEndSession": ends}
@@ -95,7 +107,7 @@ def render(event: Event, reply: Reply | None) -> Mapping[str, Any]:
         response["reprompt"] = {"outputSpeech": _speech(reply.reprompt)}
     if reply.card:
         response["card"] = {"type": "Simple", "title": reply.card.title, "content": reply.card.text}
-    return {"version": "1.0", "sessionAttributes": dict(reply.session or {}), "response": response}
+    return {"version": "1.0", "sessionAttributes": {**reply.session} if reply.session else {}, "response": response}
 
 
 def meanwhile(event: Event) -> Post | None:

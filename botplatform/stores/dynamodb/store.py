@@ -36,6 +36,8 @@ class DynamoStore:
     commit of the same work gives them to another one. `pending` gives those of 500 events at a time.
     """
 
+    keeps = True
+
     def __init__(
         self,
         table: str,

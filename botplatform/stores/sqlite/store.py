@@ -36,6 +36,8 @@ class SqliteStore(Reading):
     the log may keep it, without secrets. Raises StateUnavailable when it cannot be opened.
     """
 
+    keeps = True
+
     def __init__(
         self,
         path: Path,

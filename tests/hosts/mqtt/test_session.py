@@ -28,17 +28,6 @@ def test_acknowledgements_leave_in_the_order_of_the_messages() -> None:
     assert [done(window, second), done(window, first), done(window, third)] == [[], [1, 2], [3]]
 
 
-def test_more_is_awaited_until_the_last_message_is_durable() -> None:
-    window = Acknowledgements(lambda: None)
-    awaited = [window.awaited]
-    for receipt in receive(window, 1, 2):
-        awaited.append(window.awaited)
-        receipt()
-    awaited.append(window.awaited)
-
-    assert awaited == [False, True, True, False]
-
-
 def test_whoever_acknowledges_is_heard_of() -> None:
     told = list[str]()
     window = Acknowledgements(lambda: told.append("one is done"))

@@ -59,6 +59,23 @@ def test_each_commit_of_a_call_happens_as_it_would_alone(store: SqliteStore) -> 
     assert [change["after"] for id in "123" for change in changes_of(store, id)] == [1, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("puts", "left"),
+    [
+        ([Write("put", b"1"), Write("put", b"2"), Write("put", b"2")], b"2"),
+        ([Write("put", b"1"), Write("delete"), Write("put", b"1")], b"1"),
+        ([Write("put", b"1"), Write("put", b"1", expires=1.0)], None),
+    ],
+)
+def test_of_what_a_host_keeps_with_the_commits_of_a_call_the_last_stays(
+    store: SqliteStore, puts: Sequence[Write], left: bytes | None
+) -> None:
+    own = StateKey("@host", "k")
+    submitted(store, [commit(happened(str(number)), writes={own: write}) for number, write in enumerate(puts)])
+
+    assert store.read(own).json == left
+
+
 def test_one_that_fails_leaves_the_others_of_its_call_alone(store: SqliteStore) -> None:
     gone = adding("abandoned", run=Run(abandoned=True))
     results = submitted(store, [setting("1", b'"text"'), adding("2"), gone, setting("3", b"7"), adding("4")])
