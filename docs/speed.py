@@ -77,6 +77,13 @@ def stages() -> str:
     return _table(("µs of CPU, this and all above", *titles), rows)
 
 
+def alexa_stages() -> str:
+    """The same for an intent of Alexa's, from bytes to bytes."""
+    (table,) = (table for table in _tables("alexa_intent") if "stage by stage" in table["title"])
+    rows = [(row["name"], f"{_median(row):.1f}") for row in table["rows"]]
+    return _table(("µs of CPU, this and all above", "an intent"), rows)
+
+
 def machine() -> str:
     """On what the figures were taken."""
     about = json.loads((RESULTS / "matching.json").read_text())["machine"]
@@ -87,6 +94,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "claims": claims,
     "bars": bars,
     "stages": stages,
+    "alexa stages": alexa_stages,
     "machine": machine,
 }
 
