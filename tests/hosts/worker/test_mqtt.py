@@ -6,7 +6,6 @@ from signal import SIGTERM
 
 import pytest
 
-from botplatform.store import StateKey
 from tests.hosts.worker.amazon import Mishap
 from tests.hosts.worker.stage import Stage, WorkerProcess
 from tests.mosquitto import Mosquitto, eventually
@@ -111,9 +110,12 @@ def test_what_a_handler_publishes_goes_through_the_broker(stage: Stage, broker: 
     eventually(lambda: stage.state("readings").get("7") == 1)
 
 
-def test_what_is_remembered_of_messages_is_forgotten_when_the_broker_knows(stage: Stage, broker: Mosquitto) -> None:
+def test_what_is_remembered_of_messages_makes_room_when_the_broker_knows(stage: Stage, broker: Mosquitto) -> None:
     listening(stage, broker, "one")
     broker.publish("sensors/kitchen", *map(str, range(5)))
-    eventually(lambda: len(stage.state("readings").get("readings", [])) == 5)
-    eventually(lambda: not [*stage.store.scan("@mqtt.packets one", "")])
-    assert stage.store.read(StateKey("@mqtt", "filters one")).json is not None
+    eventually(lambda: stage.state("@mqtt").get("deliveries one") == [4, []])
+    rows = [*stage.state("@mqtt.deliveries one")]
+    broker.publish("sensors/kitchen", *map(str, range(5, 10)))
+    eventually(lambda: len(stage.state("readings").get("readings", [])) == 10)
+    assert [*stage.state("@mqtt.deliveries one")] == rows
+    assert "filters one" in stage.state("@mqtt")
