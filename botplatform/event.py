@@ -98,18 +98,12 @@ class Event(_Attributes):
         json: bytes | None = None,
     ) -> Event:
         """An event whose data is a record, or else `json`, and whose attributes are known to be valid."""
-        draft = _Draft()
-        draft.id = id
-        draft.source = source
-        draft.type = type
-        draft.subject = subject
-        draft._time = time
+        draft = _draft(id, source, type, subject, time)
         draft._data = record if json is None else _UNDECODED
         draft._data_json = json
         draft.datacontenttype = JSON
-        draft.dataschema = None
-        draft.extensions = MappingProxyType(extensions) if extensions else _NO_EXTENSIONS
-        draft._original = None
+        if extensions:
+            draft.extensions = MappingProxyType(extensions)
         draft.__class__ = cls  # type: ignore[assignment]
         return draft  # type: ignore[return-value]
 
