@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from botplatform.cli.options import AS_JSON, FILES, PLUGINS, load
+from botplatform.cli.options import AS_JSON, FILES, PLUGINS, complain, load
 from botplatform.errors import Rejected
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def normalize(files: Sequence[Path], name: str | None) -> None:
     for path, event in _events(files, Plugins().sources, name):
         if isinstance(event, Rejected):
             failed = True
-            _complain(path, event)
+            complain(path, event)
         else:
             click.echo(event.to_json())
     sys.exit(1 if failed else 0)
@@ -50,14 +50,10 @@ def explain(files: Sequence[Path], folders: Sequence[Path], as_json: bool) -> No
     for path, event in _events(files, loaded.sources, None):
         if isinstance(event, Rejected):
             failed = True
-            _complain(path, event)
+            complain(path, event)
         else:
             show_explanation(event, loaded, as_json)
     sys.exit(1 if failed else 0)
-
-
-def _complain(path: Path, rejected: Rejected) -> None:
-    click.echo(rejected if rejected.where == str(path) else f"{path}: {rejected}", err=True)
 
 
 def _events(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from botplatform.errors import BotplatformError
+from botplatform.errors import BotplatformError, Rejected
 
 if TYPE_CHECKING:
     from botplatform.deploy.stage import Stage
@@ -71,3 +71,8 @@ def staged(name: str, region: str) -> Stage:
 
     check_stage(name)
     return Stage(name, SERVICE, settings({"AWS_REGION": region} if region else None).raw)
+
+
+def complain(path: Path, rejected: Rejected) -> None:
+    """Say on stderr what is wrong with a file."""
+    click.echo(rejected if rejected.where == str(path) else f"{path}: {rejected}", err=True)

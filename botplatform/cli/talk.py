@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from botplatform.cli.options import AS_JSON, FILES, OR_STAGE, REGION, settings, staged
+from botplatform.cli.options import AS_JSON, FILES, OR_STAGE, REGION, complain, settings, staged
 from botplatform.cli.searching import searching
+from botplatform.errors import Rejected
 
 if TYPE_CHECKING:
     from botplatform.sending import Sent
@@ -48,7 +49,12 @@ def send(files: Sequence[Path], times: int, url: str, stage: str, region: str) -
     paths = [path for path in files for _ in range(times)]
     with click.progressbar(paths, file=sys.stderr, hidden=len(paths) < 20, label="sending") as progress:
         for path in progress:
-            sent = send_one(path)
+            try:
+                sent = send_one(path)
+            except Rejected as rejected:
+                failed = True
+                complain(path, rejected)
+                continue
             failed = failed or not sent.accepted
             status = "published" if sent.status == 0 else str(sent.status)
             click.echo(f"{path}: {sent.source} {status} {sent.text}".rstrip())

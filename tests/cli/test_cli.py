@@ -267,6 +267,14 @@ def test_what_the_platform_refuses_is_said_and_the_rest_goes_on(tmp_path: Path, 
     assert "400 type: an event of type com.slack.command has to come from slack itself, signed" in refused
 
 
+def test_a_file_that_is_no_event_is_named_and_the_rest_goes_on(tmp_path: Path, cli: Run, platform: Platform) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text("not json")
+    result = cli("send", broken, EVENTS / "slack/url-verification.json", **at(platform))
+    assert (result.exit_code, f"{broken}: not JSON" in result.stderr) == (1, True)
+    assert result.stdout.endswith("slack 200 sample-challenge\n")
+
+
 # normalize
 
 
