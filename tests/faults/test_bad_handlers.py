@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from botplatform.hosts.local.dispatch import CRASH_LIMIT
+from botplatform.hosts.local.runs import CRASH_LIMIT
 from botplatform.stores.sqlite.reading import reading
 from tests.faults.load import post
 from tests.faults.report import Report

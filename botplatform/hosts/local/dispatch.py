@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from botplatform.engine import Engine, Failed
+from botplatform.engine import Engine
 from botplatform.errors import Overloaded, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.allowance import Allowance
@@ -22,16 +22,15 @@ from botplatform.hosts.lanes import backoff
 from botplatform.hosts.local.delivery import Delivery, Result, reply_of
 from botplatform.hosts.local.groups import Groups
 from botplatform.hosts.local.levels import Tally, levels
-from botplatform.hosts.local.overlay import Overlay, seconds_run
-from botplatform.hosts.local.pace import Pace
 from botplatform.hosts.local.performer import Performer
 from botplatform.hosts.local.recorder import Recorder
+from botplatform.hosts.local.runs import Runs
 from botplatform.hosts.local.task import Task
 from botplatform.hosts.local.underway import Underway
 from botplatform.hosts.local.unmatched import Unmatched
-from botplatform.router import Match, Router
+from botplatform.router import Router
 from botplatform.settings import Settings
-from botplatform.store import Commit, Readable, Run, StateKey, Work, Write
+from botplatform.store import Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.inbox import Waiting
 
@@ -42,9 +41,6 @@ RETRIES = 4
 DEADLINE = 30.0
 # Not all threads are for one handler, unless it says so: one that is slow leaves the rest to the others.
 CONCURRENCY = THREADS // 2
-# A handler that hangs costs a thread each time, which nothing can take back: after so many it is not started again.
-STUCK_LIMIT = 4
-CRASH_LIMIT = 3
 
 
 class Dispatcher:
@@ -69,11 +65,9 @@ class Dispatcher:
         self.engine = engine
         self.store = store
         self.performer = performer
-        self.recorder = recorder
         self.backoff: Callable[[int], float] = backoff
         self.pause = 5.0
         self.patience = 2.5
-        self.stuck: Counter[str] = Counter()
         self._allowance = Allowance(RETRIES, deadline, CONCURRENCY)
         self._lock = threading.Lock()
         self.underway = Underway(self._delivered_again)
@@ -81,7 +75,7 @@ class Dispatcher:
         self._inbox = Tally(lambda: sum(store.inbox.size()))
         counted = {"inbox": self._inbox.now, "outbox": performer.pending, "log": store.log.count}
         self._levels = levels(settings, in_flight=self._in_flight, **counted)
-        self.paces: defaultdict[str, Pace] = defaultdict(Pace)
+        self.runs = Runs(engine, store, recorder, lambda: self.router)
         self._lanes = Groups(THREADS, "handlers", store)
         self._stopping = threading.Event()
         threading.Thread(target=self._keep_late, name="late-events", daemon=True).start()
@@ -202,29 +196,6 @@ class Dispatcher:
         self._stopping.set()
         return self._lanes.stop(timeout)
 
-    def hangs(self, handler: str, change: int) -> None:
-        """Count how many runs of a handler hang now."""
-        with self._lock:
-            self.stuck[handler] += change
-
-    def attempt(self, work: Work, event: Event, match: Match | None, run: Run, store: Overlay | None) -> Commit:
-        """Run a handler once on what `store` has, and return what is to be committed; see `Engine.attempt`."""
-        pace, began = self.paces[work.handler], seconds_run(store)
-        try:
-            known = (store or self.store).outcome(work)
-            if known:
-                return self.engine.repeat(event, work, known, run)
-            return self._run(work, event, match or self.match(event, work.handler), run, store or self.store)
-        finally:
-            pace.note(seconds_run(store) - began)
-
-    def match(self, event: Event, handler: str) -> Match:
-        """What a handler is by now: a newer version of its plugin may be there; raises Failed where none is."""
-        matches = {match.handler.name: match for match in self.router.route(event)}
-        if handler not in matches:
-            raise Failed(f"no handler {handler} listens to this any more", final=True)
-        return matches[handler]
-
     def tell(self, task: Task, result: Result, over: bool) -> None:
         """Tell a task's deliveries what came of it, and forget it if it is over."""
         self.underway.tell(task, result, over)
@@ -248,18 +219,6 @@ class Dispatcher:
             self.count("unmatched")
             self._unmatched.settle(delivery, self.router)
         return delivery
-
-    def _run(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
-        """Run a handler, unless that would only take a thread, or the platform, down again."""
-        if self.stuck[work.handler] >= STUCK_LIMIT:
-            raise Failed(f"{STUCK_LIMIT} runs of {work.handler} hang already")
-        if self.recorder.crashes(work) >= CRASH_LIMIT:
-            raise Failed(f"the process died {CRASH_LIMIT} times while {work.handler} handled it", final=True)
-        noted = self.recorder.begin(work)
-        try:
-            return self.engine.attempt(work, event, match, run, store)
-        finally:
-            self.recorder.end(noted, work)
 
     def _start(self, tasks: Sequence[Task]) -> None:
         """Queue tasks, but for those whose work is under way: then their deliveries share what comes of that."""

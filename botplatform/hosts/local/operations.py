@@ -74,7 +74,7 @@ class Operations:
         forget_crashes(self._store, [letter.work for letter in revived])
         if self._dispatcher:
             for letter in revived:
-                self._dispatcher.recorder.forgive(letter.work)
+                self._dispatcher.runs.forgive(letter.work)
             self._dispatcher.resume(revived)
         self._count("dead letters retried", len(revived))
         return len(revived)

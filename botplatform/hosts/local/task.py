@@ -72,7 +72,7 @@ class Task:
         self._also = also
         self._lost = 0
         self._loose: Commit | None = None  # what was told ahead and is not on disk yet
-        self._pace = dispatcher.paces[handler]
+        self._pace = dispatcher.runs.paces[handler]
         self.ahead: bool | None = None  # whether that was told ahead of the commit, once it is decided
         self.event: Event | None = event
         self.handler = self.kind = handler
@@ -96,8 +96,7 @@ class Task:
     @property
     def alone(self) -> bool:
         """Whether others are not to wait for it, or may be harmed by it."""
-        crashes = self._dispatcher.recorder.crashes
-        return not self._pace.quick or self._lost >= LOST_IN_GROUPS or crashes(self.work) > 0
+        return not self._pace.quick or self._lost >= LOST_IN_GROUPS or self._dispatcher.runs.crashed(self.work)
 
     @property
     def expected(self) -> float:
@@ -173,7 +172,7 @@ class Task:
 
     def abandon(self) -> Answer | Later:
         """The handler hangs: whatever it may still do is refused."""
-        self._dispatcher.hangs(self.handler, 1)
+        self._dispatcher.runs.hangs(self.handler, 1)
         self._dispatcher.count("handlers that hung")
         reason, (source, id_, handler) = f"it ran for more than {self.deadline:g} s", self.work
         logger.error("%s gives up on %s from %s: %s", handler, id_, source, reason)
@@ -186,7 +185,7 @@ class Task:
 
     def returned(self) -> None:
         """A run that hung is over."""
-        self._dispatcher.hangs(self.handler, -1)
+        self._dispatcher.runs.hangs(self.handler, -1)
 
     def park(self) -> None:
         """Wait in the inbox behind an earlier event of the same key that is being tried again."""
@@ -205,7 +204,7 @@ class Task:
         run = self._run
         run.attempt = self.attempts + 1
         try:
-            commit = self._dispatcher.attempt(self.work, event, self._match, run, store)
+            commit = self._dispatcher.runs.attempt(self.work, event, self._match, run, store)
         except Failed as failed:
             return partial(self._fail, event, failed, run)
         except Conflict:
@@ -243,7 +242,7 @@ class Task:
         """Fail for what showed only at the commit."""
         try:
             failed = self._dispatcher.engine.failure(
-                bug, event, self._match or self._dispatcher.match(event, self.handler)
+                bug, event, self._match or self._dispatcher.runs.match(event, self.handler)
             )
         except Failed as gone:
             failed = gone

@@ -18,7 +18,8 @@ import pytest
 from botplatform import Context, Event, Rejected, Retry, codec, slack
 from botplatform.errors import Overloaded
 from botplatform.hosts.intake import Arrival
-from botplatform.hosts.local.dispatch import CRASH_LIMIT, RETRIES, STUCK_LIMIT
+from botplatform.hosts.local.dispatch import RETRIES
+from botplatform.hosts.local.runs import CRASH_LIMIT, STUCK_LIMIT
 from botplatform.router import Handler
 from botplatform.settings import Settings
 from botplatform.store import StateKey, Work, Write
@@ -427,7 +428,7 @@ def test_a_handler_that_hangs_is_given_up_and_its_late_commit_refused(start: Sta
     eventually(lambda: state(machine) == {"count": 1, "committed": [2]})
 
     gate.open()
-    eventually(lambda: machine.dispatcher.stuck["demo.hang"] == 0)
+    eventually(lambda: machine.dispatcher.runs.stuck["demo.hang"] == 0)
     assert state(machine) == {"count": 1, "committed": [2]}
     assert machine.dispatcher.counts["handlers that hung"] == 1
     assert waiting(machine) == []
@@ -443,7 +444,7 @@ def test_a_late_commit_is_refused_though_no_other_attempt_was_made_yet(start: St
     machine.handle(happened())
     gate.open()
 
-    eventually(lambda: machine.dispatcher.stuck["demo.hang"] == 0)
+    eventually(lambda: machine.dispatcher.runs.stuck["demo.hang"] == 0)
     assert (state(machine), waiting(machine)) == ({}, ["1"])
 
 
@@ -462,7 +463,7 @@ def test_a_handler_that_hangs_and_then_fails_counts_one_attempt(start: Start, ga
     eventually(lambda: len(runs) == 2)
     gate.open()
 
-    eventually(lambda: machine.dispatcher.stuck["demo.hang"] == 0)
+    eventually(lambda: machine.dispatcher.runs.stuck["demo.hang"] == 0)
     eventually(lambda: [(item.attempts, item.reason) for item in machine.store.inbox.waiting()] == [(2, "not yet")])
 
 
@@ -482,7 +483,7 @@ def test_a_handler_that_hangs_too_often_is_not_started_until_one_of_its_runs_is_
     assert refused.results[0].reason == f"{STUCK_LIMIT} runs of demo.hang hang already"
 
     gate.open()
-    eventually(lambda: machine.dispatcher.stuck["demo.hang"] == 0)
+    eventually(lambda: machine.dispatcher.runs.stuck["demo.hang"] == 0)
     (taken,) = machine.handle(happened("taken"))
     assert taken.results[0].status == "done"
 
@@ -490,7 +491,7 @@ def test_a_handler_that_hangs_too_often_is_not_started_until_one_of_its_runs_is_
 def test_what_is_done_and_comes_again_is_settled_though_its_handler_is_not_started_any_more(start: Start) -> None:
     machine = start(handler_of(lambda: None))
     machine.handle(happened())
-    machine.dispatcher.stuck["demo.<lambda>"] = STUCK_LIMIT
+    machine.dispatcher.runs.stuck["demo.<lambda>"] = STUCK_LIMIT
 
     (again,) = machine.handle(happened())
 
@@ -510,7 +511,7 @@ def test_somebody_who_waits_for_a_handler_that_hangs_is_told_so_and_it_is_not_tr
     gate.open()
 
     assert delivery.reply == "Sorry, that went wrong. It is in the log."
-    eventually(lambda: machine.dispatcher.stuck["demo.hang"] == 0)
+    eventually(lambda: machine.dispatcher.runs.stuck["demo.hang"] == 0)
     assert dead_letters(machine) == [("1", 1, "it ran for more than 0.1 s")]
     assert state(machine) == {}
 
