@@ -92,6 +92,7 @@ class Groups(Lanes[Member]):
         self._group: _Group | None = None  # that runs
         self._flying: list[_Group] = []  # that are being committed
         self._ahead: list[tuple[Member, Commit]] = []  # what was told and is not on its way to disk yet
+        self._catching_up = 0  # how many calls of the store have nothing but such
         self._called = False
         super().__init__(threads, name)
 
@@ -103,7 +104,7 @@ class Groups(Lanes[Member]):
         return super().stop(timeout)
 
     def _under_way(self) -> bool:
-        return bool(self._group or self._flying or self._ahead) or super()._under_way()
+        return bool(self._group or self._flying or self._ahead or self._catching_up) or super()._under_way()
 
     def _under_watch(self) -> bool:
         return bool(self._ahead or self._flying or (self._group and self._group.running)) or super()._under_watch()
@@ -227,9 +228,15 @@ class Groups(Lanes[Member]):
         """Commit what was told ahead."""
         with self._lock:
             ahead = self._take_ahead()
+            self._catching_up += bool(ahead)
         if ahead:
-            self._store.submit([commit for _, commit in ahead], partial(told_ahead, ahead))
+            self._store.submit([commit for _, commit in ahead], partial(self._caught_up, ahead))
         return True
+
+    def _caught_up(self, ahead: Sequence[tuple[Member, Commit]], results: Sequence[Committed | Exception]) -> None:
+        told_ahead(ahead, results)
+        with self._lock:
+            self._catching_up -= 1
 
     def _submit(self, group: _Group, ahead: Sequence[tuple[Member, Commit]]) -> None:
         commits = [commit for _, _, commit in group.ran] + [commit for _, commit in ahead]

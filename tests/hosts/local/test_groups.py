@@ -555,6 +555,17 @@ def test_stopping_commits_what_was_told_ahead(groups: Groups, store: Held) -> No
     assert share.done
 
 
+def test_stopping_waits_for_what_was_told_ahead_and_is_on_its_way_to_disk(groups: Groups, store: Held) -> None:
+    store.hold()
+    share = Share(store, "ahead", ahead=True)
+    groups.submit(share)
+    eventually(lambda: store.calls)
+    assert not groups.stop(0.05)
+
+    store.release()
+    eventually(lambda: share.done)
+
+
 # Stopping.
 
 
