@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,7 +75,10 @@ class Plan(NamedTuple):
 
 
 NOBODY = Plan((), ())
+_DEPENDS = Plan((), ())
+# What events have the same of mostly concerns the same handlers.
 _NAMES = ("type", "subject", "source")
+_names = attrgetter(*_NAMES)
 
 
 class Router:
@@ -93,11 +96,9 @@ class Router:
             if subscription.topic:
                 self.index.add_topic(number, subscription.topic)
             else:
-                self.index.add(number, _pattern(subscription))
-        paths = self.index.paths
-        # Where patterns look at nothing else, what these are the same for concerns the same handlers.
-        self._names = attrgetter(*_NAMES) if paths <= {*_NAMES} else None
-        self._reads_data = any(path.partition(".")[0] in ("data", "data_base64") for path in paths)
+                self.index.add(number, _pattern(subscription.pattern))
+        self._undecided = _undecided([match.subscription.pattern for match in self._subscribed])
+        self._reads_data = any(path.partition(".")[0] in ("data", "data_base64") for path in self.index.paths)
         self._known: dict[str, list[Subscription]] = {}
         self._plans: dict[int, tuple[Answer, Plan]] = {}
         self._alike: dict[tuple[Any, ...], Plan] = {}
@@ -108,15 +109,22 @@ class Router:
 
     def plan(self, event: Event) -> Plan:
         """What an event concerns; of a replay, as though it had just happened."""
-        if self._names is None:
+        names = _names(event)
+        plan = self._alike.get(names) or keep(self._alike, names, self._plan_by_names(event))
+        if plan is _DEPENDS:
             return self.plan_by(event.to_dict() if self._reads_data else event.attributes())
-        names = self._names(event)
-        return self._alike.get(names) or keep(self._alike, names, self.plan_by(event.attributes()))
+        return plan
 
     def plan_by(self, fields: Mapping[str, Any]) -> Plan:
         """The same by as much of the event's JSON form as the patterns of `index` look at."""
         answer = self.index.match(fields, fields.get("subject") if fields.get("type") == MQTT_MESSAGE else None)
         return self._meant(answer) if answer else NOBODY
+
+    def _plan_by_names(self, event: Event) -> Plan:
+        """What all events of these names concern, or `_DEPENDS` where that depends on more of each."""
+        fields = event.attributes()
+        depends = self._undecided is None or self._undecided.match(fields)
+        return _DEPENDS if depends else self.plan_by(fields)
 
     def _meant(self, answer: Answer) -> Plan:
         """What an answer of the index means. It gives the very same tuple again and again, so that is kept by it."""
@@ -158,10 +166,22 @@ class Router:
             yield handler, subscription, f"{beaten} takes it" if beaten else reason
 
 
-def _pattern(subscription: Subscription) -> Pattern:
+def _undecided(patterns: Sequence[Mapping[str, Any]]) -> Index[str] | None:
+    """An index that matches the names of what may concern somebody who looks at more; None where all events may."""
+    index: Index[str] = Index()
+    by_names = [{name: pattern[name] for name in _NAMES if name in pattern} for pattern in patterns]
+    further = [names for names, pattern in zip(by_names, patterns, strict=True) if len(names) < len(pattern)]
+    for key, names in {repr(names): names for names in further}.items():
+        if not names:
+            return None
+        index.add(key, _pattern(names))
+    return index
+
+
+def _pattern(pattern: Mapping[str, Any]) -> Pattern:
     from botplatform.patterns.parse import compile
 
-    return compile(subscription.pattern)
+    return compile(pattern)
 
 
 # The extension attribute that names the one handler a replayed event is for.
@@ -188,4 +208,4 @@ def _why_not(subscription: Subscription, event: Event, fields: Mapping[str, Any]
             return f"type is {event.type!r}, wanted {MQTT_MESSAGE!r}"
         matches = subscription.topic.match(event.subject or "") is not None
         return None if matches else f"topic {event.subject!r} does not fit {subscription.topic.filter!r}"
-    return _pattern(subscription).explain(fields)
+    return _pattern(subscription.pattern).explain(fields)

@@ -178,6 +178,39 @@ def test_events_that_match_alike_are_told_apart_by_their_parameters() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "further",
+    [
+        {"type": ["com.example.happened"], "data": {"celsius": [31]}},
+        {"type": [{"prefix": "com.example."}], "subject": ["attic"], "data": {"celsius": [{"exists": True}]}},
+        {"data": {"celsius": [31]}},
+        {"$or": [{"type": ["com.example.other"]}, {"data": {"celsius": [31]}}]},
+        {"type": ["com.example.happened"], "$or": [{"subject": ["attic"]}, {"data": {"celsius": [31]}}]},
+        {"source": [{"prefix": "urn:"}], "partitionkey": ["U1"]},
+        {"type": ["com.example.happened"], "subject": [{"exists": False}]},
+    ],
+)
+def test_events_of_the_same_names_are_told_apart_where_somebody_looks_further(further: dict[str, Any]) -> None:
+    router = Router(
+        [
+            handler("all", cloudevents.event("com.example.happened")),
+            handler("further", cloudevents.event(matching=further)),
+            handler("rest", FALLBACK),
+        ]
+    )
+    events = [
+        happened(type=type, subject=subject, data={"celsius": celsius}, extensions={"partitionkey": user})
+        for type in ("com.example.happened", "com.example.other", "org.else")
+        for subject in ("attic", "cellar", None)
+        for celsius in (31, 30)
+        for user in ("U1", "U2")
+    ]
+
+    for event in [*events, *reversed(events)]:
+        reasons = {handler.name: reason for handler, _, reason in router.explain(event)}
+        assert [name for name, _ in routed(router, event)] == [name for name, reason in reasons.items() if not reason]
+
+
 def test_more_answers_than_are_remembered_are_found_all_the_same() -> None:
     router = Router([handler("room", mqtt.topic("sensors/{room}/temperature"))])
 
