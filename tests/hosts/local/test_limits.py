@@ -6,86 +6,27 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from botplatform import Context, Event, Rejected, Retry, cloudevents, codec
+from botplatform import Context, Event, Rejected, Retry, cloudevents
 from botplatform.errors import Overloaded, StateUnavailable
 from botplatform.hosts.local.dispatch import CONCURRENCY, THREADS
 from botplatform.hosts.local.levels import FRESH_FOR, Tally
 from botplatform.router import Handler
-from botplatform.settings import Settings, declared
+from botplatform.settings import declared
 from botplatform.store import StateKey, Write
 from tests.handlers import TYPE, handler_of, happened
-from tests.hosts.local.machine import PATIENCE, Machine
+from tests.hosts.local.machine import PATIENCE, Gate, Machine, Start, dead_letters, state, waiting
 from tests.mosquitto import eventually
-
-Start = Callable[..., Machine]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a machine on the test's folder, with these settings; the one before has to be stopped."""
-    machines: list[Machine] = []
-
-    def start(*handlers: Handler, deadline: float = 30.0, **settings: Any) -> Machine:
-        machines.append(Machine(tmp_path, *handlers, deadline=deadline, settings=Settings(**settings)))
-        return machines[-1]
-
-    yield start
-    for machine in machines:
-        machine.stop(0.1)
-
-
-class Gate:
-    """Holds handlers up until it is opened, and counts those in front of it."""
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self.most = 0
-        self._lock = threading.Lock()
-        self._open = threading.Event()
-
-    def wait(self) -> None:
-        self._pass(1)
-        self._open.wait(PATIENCE)
-        self._pass(-1)
-
-    def open(self) -> None:
-        self._open.set()
-
-    def _pass(self, change: int) -> None:
-        with self._lock:
-            self.waiting += change
-            self.most = max(self.most, self.waiting)
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    gate = Gate()
-    yield gate
-    gate.open()
 
 
 def limited(function: Callable[..., Any], **limits: Any) -> Handler:
     """`function` as a handler with these limits of its own."""
     handler = handler_of(cloudevents.event(TYPE, **limits)(function))
     return handler._replace(limits=handler.subscriptions[0].limits)
-
-
-def dead(machine: Machine) -> list[tuple[str, int, str]]:
-    return [(item.event.id, item.attempts, item.reason) for item in machine.store.inbox.dead_letters()]
-
-
-def waiting(machine: Machine) -> list[str]:
-    return [item.event.id for item in machine.store.inbox.waiting()]
-
-
-def state(machine: Machine) -> dict[str, Any]:
-    return {key: codec.decode(value.json or b"null") for key, value in machine.store.scan("demo", "")}
 
 
 def now(machine: Machine, level: str) -> int | str:
@@ -109,7 +50,7 @@ def test_an_event_is_tried_again_as_often_as_its_handler_says(start: Start, retr
     machine = start(limited(fail, retries=retries))
     machine.handle(happened())
 
-    eventually(lambda: dead(machine) == [("1", retries + 1, "LookupError: no such room")])
+    eventually(lambda: dead_letters(machine) == [("1", retries + 1, "LookupError: no such room")])
 
 
 def test_an_event_that_is_rejected_is_not_tried_again_whatever_its_handler_says(start: Start) -> None:
@@ -119,7 +60,7 @@ def test_an_event_that_is_rejected_is_not_tried_again_whatever_its_handler_says(
     machine = start(limited(reject, retries=7))
     machine.handle(happened())
 
-    assert dead(machine) == [("1", 1, "no such room")]
+    assert dead_letters(machine) == [("1", 1, "no such room")]
 
 
 def test_a_run_is_given_up_at_the_deadline_of_its_handler_and_no_other(start: Start, gate: Gate) -> None:
@@ -131,7 +72,7 @@ def test_a_run_is_given_up_at_the_deadline_of_its_handler_and_no_other(start: St
 
     machine = start(limited(hasty, deadline="0.1s", retries=0), limited(patient, deadline="1h"))
     delivery = machine.dispatcher.submit(happened())
-    eventually(lambda: dead(machine) == [("1", 1, "it ran for more than 0.1 s")])
+    eventually(lambda: dead_letters(machine) == [("1", 1, "it ran for more than 0.1 s")])
     assert not delivery.durable
 
     gate.open()
@@ -176,7 +117,7 @@ def test_a_handler_that_is_loaded_anew_has_the_limits_it_says_now(start: Start) 
     machine.handle(happened())
     machine.dispatcher.router = type(machine.dispatcher.router)([limited(fail, retries=0)])
 
-    eventually(lambda: dead(machine))
+    eventually(lambda: dead_letters(machine))
 
 
 def test_a_retry_that_is_asked_for_is_no_error_in_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:
