@@ -67,7 +67,14 @@ class Intake(Protocol):
     def submit_all(self, arrivals: Sequence[Arrival]) -> int:
         """Do what `submit` does for as many events as there is room for, from the first on; returns how many.
 
-        Raises Retry when there is room for none.
+        The thread that calls this calls `help` as soon as it can. Raises Retry when there is room for none.
+        """
+
+    def help(self, take_over: Callable[[], None]) -> bool:
+        """Run on this thread what was handed in, as far as it is quick.
+
+        When it turns out not to be, `take_over` is called from another thread, has to be quick, and sees to it that
+        somebody else does what this one is for; it then returns False, whenever that will be.
         """
 
     def count(self, what: str, times: int = 1) -> None:

@@ -44,12 +44,13 @@ class Lane(Generic[J]):
 
 @dataclass(slots=True, eq=False)
 class Running(Generic[J]):
-    """A job of a lane that a thread runs, since a time by `time.monotonic`."""
+    """A job of a lane that a thread runs, since a time by `time.monotonic`; `lent` says that it is none of the pool."""
 
     lane: Lane[J]
     job: J
     began: float
     abandoned: bool = False
+    lent: bool = False
 
     def overdue(self, now: float) -> bool:
         """Whether it is time to give it up."""
@@ -234,7 +235,8 @@ class Lanes(Generic[J]):
                 for running in late:
                     running.abandoned = True
             for running in late:
-                self._start_worker()
+                if not running.lent:
+                    self._start_worker()
                 self._finish(running.lane, running.job, guarded(running.job, running.job.abandon))
             with self._lock:
                 self._doze()

@@ -105,7 +105,7 @@ class Dispatcher:
     def submit_all(self, arrivals: Sequence[Arrival]) -> int:
         """Hand as many events to their handlers as there is room for, from the first on; returns how many.
 
-        Raises Overloaded where there is room for none.
+        The thread that calls this calls `help` as soon as it can. Raises Overloaded where there is room for none.
         """
         room = self._check("in_flight", "inbox", "outbox")
         taken, tasks = 0, list[Task]()
@@ -115,8 +115,12 @@ class Dispatcher:
             self._take(tasks, arrival)
             taken += 1
         self.count("events", taken)
-        self._start(tasks)
+        self._lanes.submit_with_help(self.underway.begin(tasks))
         return taken
+
+    def help(self, take_over: Callable[[], None]) -> bool:
+        """Run on this thread what is quick, as long as there is any; see `Groups.help`."""
+        return self._lanes.help(take_over)
 
     def accept(self, event: Event) -> None:
         """Take in an event that a handler emitted; it is in the inbox when this returns.

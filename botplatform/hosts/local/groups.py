@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 
 from botplatform.hosts.jobs import Answer, Later, guarded
 from botplatform.hosts.lanes import TICK, Lane, Lanes, Running
+from botplatform.hosts.local.group import Group
 from botplatform.hosts.local.member import Came, GroupStore, Member, commit_alone, sociable, told_ahead
 from botplatform.hosts.local.overlay import Overlay
 from botplatform.store import Commit, Committed
@@ -24,57 +24,6 @@ AHEAD_LIMIT = 256
 SLOW = 0.05
 
 _Lane = Lane[Member]
-_Left = tuple[_Lane, Member, Answer | Later]
-"""What is left to do of a job."""
-
-
-@dataclass(slots=True, eq=False)
-class _Group:
-    overlay: Overlay
-    waiting: deque[tuple[_Lane, Member]]
-    kinds: set[Hashable]  # of each, it counts as one run
-    lanes: dict[_Lane, None] = field(default_factory=dict)  # in which one has begun
-    stopped: set[_Lane] = field(default_factory=set)  # in which no other one is to begin
-    running: tuple[_Lane, Member] | None = None
-    began: float = 0.0
-    ran: list[tuple[_Lane, Member, Commit]] = field(default_factory=list)
-    ahead: list[tuple[_Lane, Member, Commit]] = field(default_factory=list)  # of what ran, what was told ahead
-    left: list[_Left] = field(default_factory=list)  # what was not to be committed
-    slow: Running[Member] | None = None
-    postponed: list[_Left] = field(default_factory=list)  # what became of that
-    late: bool = False  # its commit takes long
-
-    def begin(self) -> tuple[_Lane, Member] | None:
-        """The next job, None when there is none."""
-        self.running = None
-        while self.waiting and not self.running:
-            following = self.waiting.popleft()
-            lane = following[0]
-            if lane not in self.stopped:
-                self.overlay.seen = lane in self.lanes
-                self.lanes[lane] = None
-                self.running, self.began = following, time.monotonic()
-        return self.running
-
-    def took(self, lane: _Lane, job: Member, came: Came) -> None:
-        """Note what came of a job; when those before it come to nothing, what depends on them has to, too."""
-        if isinstance(came, Commit):
-            self.ran.append((lane, job, Commit(*came[:-1], chained=True) if self.overlay.seen else came))
-            if came.writes:
-                self.overlay.write(came.writes)
-        else:
-            self.left.append((lane, job, came))
-            self.stopped.add(lane)
-
-    def tell_ahead(self) -> None:
-        """Have told what needs no commit to be told; only what was told is waited for by nobody."""
-        ran, self.ran = self.ran, []
-        for lane, job, commit in ran:
-            ahead = job.tell_ahead(commit)
-            if ahead:
-                self.ahead.append((lane, job, ahead))
-            else:
-                self.ran.append((lane, job, commit))
 
 
 class Groups(Lanes[Member]):
@@ -83,17 +32,22 @@ class Groups(Lanes[Member]):
     Each job of a group sees what those before it wrote. One that takes more than `slow` seconds all the same is left to
     its thread. The next group runs when this one is committed, for both would only fight for the interpreter. Only
     where that takes long, as a commit does on a slow disk, it runs meanwhile, with what waits for nothing of this one.
+
+    Whoever brings jobs may lend its own thread to run them: to wake another one, and to hand all over from one core's
+    memory to that of the next, takes as long as a quick job itself.
     """
 
     def __init__(self, threads: int, name: str, store: GroupStore, slow: float = SLOW) -> None:
         self._store = store
         self._slow = slow
         self._quick: deque[_Lane] = deque()  # lanes for the next group
-        self._group: _Group | None = None  # that runs
-        self._flying: list[_Group] = []  # that are being committed
+        self._group: Group | None = None  # that runs
+        self._flying: list[Group] = []  # that are being committed
         self._ahead: list[tuple[Member, Commit]] = []  # what was told and is not on its way to disk yet
         self._catching_up = 0  # how many calls of the store have nothing but such
         self._called = False
+        self._helped: float | None = None  # since when, by `time.monotonic`, somebody lends a thread
+        self._brisk = True  # whether the last commit took no longer than a thread is lent for
         super().__init__(threads, name)
 
     def stop(self, timeout: float) -> bool:
@@ -102,6 +56,39 @@ class Groups(Lanes[Member]):
             self._stopping = True  # from now on, nothing is left for later
         self._catch_up()
         return super().stop(timeout)
+
+    def submit_with_help(self, jobs: Iterable[Member]) -> None:
+        """As `submit_all`, by a thread that calls `help` as soon as it can: no other one is woken."""
+        with self._lock:
+            self._helped = time.monotonic() if self._brisk else None
+            for job in jobs:
+                self._append(job, 0)
+
+    def help(self, take_over: Callable[[], None]) -> bool:
+        """Run what is quick on this thread, as long as there is any.
+
+        When a job, or a commit, turns out to take long, `take_over` is called from another thread, has to be quick, and
+        sees to it that somebody else does what this one is for; it then returns False, whenever that will be.
+        """
+        while group := self._lent(take_over):
+            self._run_all(group)
+            with self._lock:
+                group.lent = None
+                if group.kept:
+                    return False
+        return True
+
+    def _lent(self, take_over: Callable[[], None]) -> Group | None:
+        """The next group for a thread that is lent, None when there is none for it."""
+        with self._lock:
+            if self._helped is None or self._stopping or self._occupied():
+                self._helped = None
+                self._call()
+                return None
+            group = self._gather()
+            group.lent = take_over
+            self._helped = time.monotonic()
+            return group
 
     def _under_way(self) -> bool:
         return bool(self._group or self._flying or self._ahead or self._catching_up) or super()._under_way()
@@ -125,18 +112,26 @@ class Groups(Lanes[Member]):
         self._call()
 
     def _call(self) -> None:
-        """Have the next group run, unless there is one that will see to it when it is done."""
-        if self._called or self._group or not self._quick:
-            return
-        if not any(group.ran and not group.late for group in self._flying):
+        """Have the next group run, unless somebody comes for it who helps or will when the one that runs is done."""
+        if self._helped is None and not self._occupied():
             self._called = True
             self._ready.put(self._run_group)
 
+    def _occupied(self) -> bool:
+        """Whether there is no group to be run, or not now."""
+        busy = self._called or self._group or any(group.ran and not group.late for group in self._flying)
+        return bool(busy) or not self._quick
+
     def _run_group(self) -> bool:
         with self._lock:
+            self._called = False
             if self._stopping:
                 return True
             group = self._gather()
+        return self._run_all(group)
+
+    def _run_all(self, group: Group) -> bool:
+        with self._lock:
             running = group.begin()
             self._watch_closely()
         while running:
@@ -151,8 +146,7 @@ class Groups(Lanes[Member]):
                 return self._ran(slow, self._apart(group, job, came))
         return self._commit(group)
 
-    def _gather(self) -> _Group:
-        self._called = False
+    def _gather(self) -> Group:
         jobs, kinds, seconds = deque[tuple[_Lane, Member]](), set[Hashable](), 0.0
         while self._quick and len(jobs) < GROUP_LIMIT and seconds < GROUP_TIME:
             lane = self._quick.popleft()
@@ -167,7 +161,7 @@ class Groups(Lanes[Member]):
             else:
                 self._held[lane.first.kind].append(lane)
         flying = [group.overlay for group in self._flying]
-        self._group = _Group(Overlay(self._store, [job.work for _, job in jobs], flying), jobs, kinds)
+        self._group = Group(Overlay(self._store, [job.work for _, job in jobs], flying), jobs, kinds)
         return self._group
 
     def _has_place(self, kinds: set[Hashable], job: Member) -> bool:
@@ -178,7 +172,7 @@ class Groups(Lanes[Member]):
             kinds.add(job.kind)
         return True
 
-    def _apart(self, group: _Group, job: Member, came: Came) -> Answer | Later:
+    def _apart(self, group: Group, job: Member, came: Came) -> Answer | Later:
         """What is left of a job that its group went on without; if it saw what was not committed, it is run again."""
         if isinstance(came, Commit):
             return 0.0 if group.overlay.seen else partial(commit_alone, self._store, job, came)
@@ -190,6 +184,10 @@ class Groups(Lanes[Member]):
             self._ready.put(self._catch_up)
         for flying in self._flying:
             flying.late = now - flying.began >= TICK
+            if flying.late:
+                flying.keep_thread()
+        if self._helped and now - self._helped >= TICK:
+            self._helped = None  # it may come much later, or never
         self._call()
         group = self._group
         if group is None or group.running is None:
@@ -198,14 +196,15 @@ class Groups(Lanes[Member]):
         if group.overlay.waits:
             group.began = now  # that is not its fault
         elif now - group.began >= min(self._slow, job.deadline):
-            group.running, group.slow = None, Running(lane, job, group.began)
+            group.running, group.slow = None, Running(lane, job, group.began, lent=group.lent is not None)
+            group.keep_thread()
             group.stopped.add(lane)
             group.kinds.discard(job.kind)  # its place goes with it
             self._running.add(group.slow)
             job.overran()
             self._ready.put(partial(self._commit, group))
 
-    def _commit(self, group: _Group) -> bool:
+    def _commit(self, group: Group) -> bool:
         group.tell_ahead()
         with self._lock:
             self._go_on_without(group)
@@ -238,7 +237,7 @@ class Groups(Lanes[Member]):
         with self._lock:
             self._catching_up -= 1
 
-    def _submit(self, group: _Group, ahead: Sequence[tuple[Member, Commit]]) -> None:
+    def _submit(self, group: Group, ahead: Sequence[tuple[Member, Commit]]) -> None:
         commits = [commit for _, _, commit in group.ran] + [commit for _, commit in ahead]
 
         def told(results: Sequence[Committed | Exception]) -> None:
@@ -250,7 +249,7 @@ class Groups(Lanes[Member]):
         else:
             told(())
 
-    def _go_on_without(self, group: _Group) -> None:
+    def _go_on_without(self, group: Group) -> None:
         """Go on in the lanes where nothing of a group has to be waited for."""
         group.running = None
         again = {lane: None for lane, _ in group.waiting if lane not in group.lanes}
@@ -262,7 +261,7 @@ class Groups(Lanes[Member]):
             del group.lanes[lane]
             self._go_on(lane, 0)
 
-    def _told(self, group: _Group, results: Sequence[Committed | Exception]) -> None:
+    def _told(self, group: Group, results: Sequence[Committed | Exception]) -> None:
         committed = zip(group.ran, results, strict=True)
         came = [(lane, job, guarded(job, job.told, commit, result)) for (lane, job, commit), result in committed]
         came += group.left
@@ -277,6 +276,7 @@ class Groups(Lanes[Member]):
             for lane in group.lanes:
                 self._resume(lane, *unfinished.get(lane, (None, 0)))
             self._flying.remove(group)
+            self._brisk = not group.late
             self._call()
         group.overlay.landed()
         for postponed in group.postponed:

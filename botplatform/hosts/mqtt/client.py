@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 import paho.mqtt.client as paho
@@ -23,6 +24,7 @@ from botplatform.hosts.mqtt.held import TRY_EVERY, Held, Receive
 from botplatform.hosts.mqtt.paho_client import Paho
 from botplatform.hosts.mqtt.publisher import Publisher
 from botplatform.hosts.mqtt.session import Acknowledgements, Subscriptions
+from botplatform.hosts.mqtt.thread import Help, NetworkThread
 from botplatform.sources.mqtt.message import Message
 
 __all__ = ["Connection", "MqttClient", "backoff"]
@@ -44,6 +46,9 @@ class MqttClient:
     raises anything else, none of them is acknowledged and the connection is made anew after a while, which makes the
     broker deliver them, and those after them, again. It must not call `publish`, which waits for the network thread.
 
+    `help(take_over)` lends the network thread to whoever has what was received: it may take long, if it calls
+    `take_over` then, from another thread, and returns False at last. Meanwhile another thread is the network thread.
+
     `on_confirmed(packet_ids)` tells whose acknowledgements the broker has (see `Deliveries.confirmed`): it is asked
     with a PINGREQ, each second while there is something to know. `on_session_lost()` comes before the first message of
     a new session. Both run on the network thread. `subscribed` are filters an earlier process may have left in the
@@ -61,6 +66,7 @@ class MqttClient:
         on_confirmed: Callable[[list[int]], object] = lambda _: None,
         on_session_lost: Callable[[], object] = lambda: None,
         on_dropped: Callable[[], object] = lambda: None,
+        help: Help = lambda _: True,
         subscribed: Iterable[str] = (),
         receive_maximum: int = 1000,
         notes: Notes | None = None,
@@ -70,6 +76,7 @@ class MqttClient:
         self._held = Held(receive, receive_maximum, on_dropped)
         self._on_confirmed = on_confirmed
         self._on_session_lost = on_session_lost
+        self._help = help
         self._wait = wait
         self._lock = threading.Lock()  # for what follows, and for handing its packets to paho in the same order
         self._connected = False
@@ -77,11 +84,12 @@ class MqttClient:
         # Whatever is not under the lock is the network thread's.
         self._acknowledgements = Acknowledgements(self._wake)
         self._awake = False
+        self._leaving = False
         self._why = ""
         self._ask_at = 0.0
         self._reported = ""
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = NetworkThread(self._run)
         self._paho = self._listen(Paho(connection, receive_maximum))
         self._publisher = Publisher(self._paho, connection, Exchanges(notes, connection.client_id))
 
@@ -93,18 +101,15 @@ class MqttClient:
     def start(self) -> None:
         """Connect in the background, and again whenever the connection breaks, until `stop`."""
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Take leave of the broker, which keeps the session; returns when `receive` will not be called any more."""
         self._stopping.set()
         self._paho.wake()
-        if self._thread is not None:
-            self._thread.join(LEAVE_WITHIN)
-            self._paho.hang_up()
-            self._thread.join()
-            self._thread = None
+        self._thread.join(LEAVE_WITHIN)
+        self._paho.hang_up()
+        self._thread.join()
 
     def subscribe(self, filters: Mapping[str, int]) -> None:
         """Replace the set of subscriptions: valid topic filters and their QoS, now or when there is a connection.
@@ -149,41 +154,49 @@ class MqttClient:
 
     # From here on: the network thread.
 
-    def _run(self) -> None:
+    def _run(self, connected: bool) -> None:
         failures = 0
-        while not self._stopping.is_set():
+        while connected or not self._stopping.is_set():
             began = time.monotonic()
-            why = self._attempt()
+            why = self._attempt(connected)
+            if why is None:
+                return  # this is the network thread no more
+            connected = False
             failures = 1 if time.monotonic() - began > LONGEST_WAIT else failures + 1
             if not self._stopping.is_set():
                 self._report(logging.WARNING, f"no connection to {self._connection.address}: {why}; trying again")
                 self._stopping.wait(self._wait(failures, random.random()))
         self._report(logging.INFO, f"disconnected from {self._connection.address}")
 
-    def _attempt(self) -> str:
-        """Connect, and serve the connection until it ends; returns why it did."""
+    def _attempt(self, connected: bool) -> str | None:
+        """Connect, and serve the connection until it ends; returns why it did, None when another thread goes on."""
         try:
-            return self._paho.open() or self._serve()
+            why = (not connected and self._open()) or self._serve()
         except BotplatformError as error:
-            return str(error)
+            why = str(error)
         except Exception as error:  # noqa: BLE001 - whatever `receive` raises must not end this thread
             _log.exception("the connection to %s ends with an error", self._connection.address)
-            return repr(error)
-        finally:
+            why = repr(error)
+        if why is not None:
             self._close()
+        return why
 
-    def _serve(self) -> str:
-        self._why = ""
-        leaving = False
+    def _open(self) -> str:
+        self._leaving, self._why = False, ""
+        return self._paho.open()
+
+    def _serve(self) -> str | None:
         while self._paho.socket() is not None:
-            if self._stopping.is_set() and not leaving:
-                leaving = True
+            if self._stopping.is_set() and not self._leaving:
+                self._leaving = True
                 self._acknowledge()  # nothing is heard after the farewell
                 self._paho.disconnect()
             if self._turn() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 break
-            self._acknowledge()
             self._held.go_on()
+            if not self._help(partial(self._thread.start, takes_over=True)):
+                return None
+            self._acknowledge()
             self._ask()
         return self._why or self._paho.complaints.last or "it closed the connection"
 

@@ -55,6 +55,7 @@ class Devices:
             on_confirmed=self._ledger.confirmed,
             on_session_lost=self._ledger.session_lost,
             on_dropped=lambda: intake.count("dropped: messages of QoS 0 there was no room for"),
+            help=intake.help,
             subscribed=codec.decode(self._store.read(self._filters).json or b"[]"),
             notes=self._store,
             wait=wait,

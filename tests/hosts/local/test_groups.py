@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -566,7 +567,125 @@ def test_stopping_waits_for_what_was_told_ahead_and_is_on_its_way_to_disk(groups
     eventually(lambda: share.done)
 
 
+# On a thread that is lent.
+
+
+class Lender:
+    """Brings jobs and lends its thread, until another one has to take over."""
+
+    def __init__(self, groups: Groups) -> None:
+        self._groups = groups
+        self.taken_over = threading.Event()
+
+    def bring(self, *shares: Share) -> bool:
+        """Whether this thread goes on with what it is for."""
+        self._groups.submit_with_help(shares)
+        return self._groups.help(self.taken_over.set)
+
+    def bring_aside(self, *shares: Share) -> Future[bool]:
+        thread = ThreadPoolExecutor(1)
+        bringing = thread.submit(self.bring, *shares)
+        thread.shutdown(wait=False)
+        return bringing
+
+
+def on_thread(ran: list[str]) -> Act:
+    return lambda _: ran.append(threading.current_thread().name)
+
+
+def test_what_somebody_brings_runs_on_their_thread(groups: Groups, store: Held) -> None:
+    ran: list[str] = []
+    shares = [Share(store, str(n), on_thread(ran)) for n in range(GROUP_LIMIT + 1)]
+    assert Lender(groups).bring(*shares)
+    assert all(share.done for share in shares)
+    assert {*ran} == {threading.current_thread().name}
+    assert [len(call) for call in store.calls] == [GROUP_LIMIT, 1]
+
+
+def test_what_is_brought_by_somebody_who_never_helps_is_run_all_the_same(groups: Groups, store: Held) -> None:
+    ran: list[str] = []
+    share = Share(store, "1", on_thread(ran))
+    groups.submit_with_help([share])
+    eventually(lambda: share.done)
+    assert threading.current_thread().name not in ran
+
+
+def test_what_runs_already_is_left_to_its_thread(groups: Groups, store: Held) -> None:
+    block = Blocked()
+    before, behind = Share(store, "before", block), Share(store, "behind")
+    groups.submit(before)
+    assert block.begun.wait(PATIENCE)
+    assert Lender(groups).bring(behind)
+    assert not behind.runs
+
+    block.released.set()
+    eventually(lambda: before.done and behind.done)
+
+
+def test_what_has_to_be_alone_runs_on_no_lent_thread(groups: Groups, store: Held) -> None:
+    ran: list[str] = []
+    share = Share(store, "1", on_thread(ran), alone=True)
+    assert Lender(groups).bring(share)
+    eventually(lambda: share.done)
+    assert threading.current_thread().name not in ran
+
+
+def test_a_thread_with_a_job_that_takes_long_is_taken_over_from(hasty: Groups, store: Held) -> None:
+    block = Blocked()
+    slow, other, lender = Share(store, "slow", block), Share(store, "other"), Lender(hasty)
+    bringing = lender.bring_aside(slow, other)
+    assert lender.taken_over.wait(PATIENCE)
+    eventually(lambda: other.done)
+    assert not bringing.done()
+
+    block.released.set()
+    assert bringing.result(PATIENCE) is False
+    eventually(lambda: slow.done)
+
+
+def test_a_thread_that_hangs_and_was_lent_is_not_missed_in_the_pool(hasty: Groups, store: Held) -> None:
+    def size() -> int:
+        return sum(thread.name.startswith("test-") for thread in threading.enumerate())
+
+    block, before = Blocked(), size()
+    hanging, lender = Share(store, "hanging", block, deadline=0.1), Lender(hasty)
+    bringing = lender.bring_aside(hanging)
+    eventually(lambda: "abandon" in hanging.heard)
+    block.released.set()
+    assert bringing.result(PATIENCE) is False
+    assert "returned" in hanging.heard
+    assert size() == before
+
+
+def test_a_thread_whose_commit_takes_long_is_taken_over_from_and_the_next_is_not_asked(
+    groups: Groups, store: Held
+) -> None:
+    store.hold()
+    first, lender = Share(store, "first"), Lender(groups)
+    bringing = lender.bring_aside(first)
+    assert lender.taken_over.wait(PATIENCE)
+
+    store.release()
+    assert bringing.result(PATIENCE) is False
+    assert first.done
+    ran: list[str] = []
+    second = Share(store, "second", on_thread(ran))
+    assert Lender(groups).bring(second)
+    eventually(lambda: second.done)
+    assert threading.current_thread().name not in ran, "it would have to wait for the disk"
+    third = Share(store, "third", on_thread(ran))
+    assert Lender(groups).bring(third)
+    assert ran[1:] == [threading.current_thread().name], "the disk was quick again"
+
+
 # Stopping.
+
+
+def test_no_thread_is_lent_while_they_stop(groups: Groups, store: Held) -> None:
+    assert groups.stop(PATIENCE)
+    share = Share(store, "late")
+    assert Lender(groups).bring(share)
+    assert not share.runs
 
 
 def test_stopping_waits_for_a_commit_and_starts_nothing_more(groups: Groups, store: Held) -> None:

@@ -7,11 +7,12 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
+from threading import enumerate as threads
 from typing import Any
 
 import pytest
@@ -178,6 +179,94 @@ def test_acknowledgements_from_any_thread_leave_at_once_and_in_order(
 
     eventually(lambda: len(seen()) == 200)
     assert [int(packet_id) for packet_id in seen()] == [*range(1, 201)]
+
+
+class Keeper:
+    """Keeps the network thread that it is lent next, until it lets go."""
+
+    def __init__(self) -> None:
+        self.let_go = Event()
+        self.keeps = Event()
+        self._wanted = Event()
+
+    def __call__(self, take_over: Callable[[], None]) -> bool:
+        if not self._wanted.is_set():
+            return True
+        self._wanted.clear()
+        self.take_over = take_over
+        self.keeps.set()
+        assert self.let_go.wait(20)
+        return False
+
+    def keep(self, mosquitto: Mosquitto) -> None:
+        """Return when a thread is kept, which a message wakes; `take_over` has another one go on."""
+        self._wanted.set()
+        mosquitto.publish("t", "kept")
+        assert self.keeps.wait(20)
+
+
+def network_threads() -> int:
+    return sum(thread.name == "mqtt" for thread in threads())
+
+
+@pytest.fixture
+def keeper() -> Iterator[Keeper]:
+    keeper = Keeper()
+    yield keeper
+    keeper.let_go.set()
+
+
+def test_while_the_network_thread_is_kept_another_one_goes_on(
+    mosquitto: Mosquitto, connect: Connect, keeper: Keeper
+) -> None:
+    received = Received()
+    client = connect(Connection(mosquitto.url, client_id="c"), received, {"t": 1}, help=keeper)
+    keeper.keep(mosquitto)
+    keeper.take_over()
+    mosquitto.publish("t", "one")
+    client.publish("t", b"two")
+    assert received.payloads(3) == [b"kept", b"one", b"two"]
+
+    assert network_threads() == 2
+    keeper.let_go.set()
+    eventually(lambda: network_threads() == 1)
+    client.publish("t", b"three")
+    assert received.payloads(1) == [b"three"]
+
+
+def test_a_kept_thread_that_comes_back_leaves_the_next_connection_alone(
+    mosquitto: Mosquitto, connect: Connect, keeper: Keeper
+) -> None:
+    received = Received()
+    client = connect(Connection(mosquitto.url, client_id="c"), received, {"t": 1}, help=keeper)
+    keeper.keep(mosquitto)
+    keeper.take_over()
+    assert received.payloads(1) == [b"kept"]
+    mosquitto.stop()
+    mosquitto.start()
+    eventually(lambda: client.connected)
+    keeper.let_go.set()
+    eventually(lambda: network_threads() == 1)
+    client.publish("t", b"one")
+
+    assert received.payloads(1) == [b"one"]
+
+
+def test_stopping_does_not_wait_for_a_thread_that_is_kept(
+    mosquitto: Mosquitto, connect: Connect, keeper: Keeper
+) -> None:
+    received = Received()
+    client = connect(Connection(mosquitto.url, client_id="c"), received, {"t": 1}, help=keeper)
+    keeper.keep(mosquitto)
+    stopping = Thread(target=client.stop)
+    stopping.start()
+    stopping.join(0.2)  # it waits for the thread that is kept
+    keeper.take_over()
+    stopping.join(20)
+
+    assert not stopping.is_alive()
+    assert not client.connected
+    assert network_threads() == 1, "it is kept still"
 
 
 def test_many_messages_are_in_flight_at_once(mosquitto: Mosquitto, connect: Connect) -> None:
