@@ -131,6 +131,22 @@ def test_a_message_whose_handler_is_slow_is_acknowledged_once_it_is_in_the_inbox
     assert (seen(platform), deliveries(platform)) == ({"waited": 1}, [1])
 
 
+def test_a_handler_that_is_quick_as_a_rule_and_takes_long_once_holds_no_other_topic_up(
+    tmp_path: Path, platform: Platform, mosquitto: Mosquitto
+) -> None:
+    (tmp_path / "open").touch()
+    mosquitto.publish("slow/one", *map(str, range(20)))
+    eventually(lambda: seen(platform) == {"waited": 20})
+    (tmp_path / "open").unlink()
+    mosquitto.publish("slow/one", "20")
+    mosquitto.publish("counted/one", "1", "2", "3")
+    eventually(lambda: state(platform, "devices") == {"waited": 20, "one": [1, 2, 3]})
+    listens(platform)
+
+    (tmp_path / "open").touch()
+    eventually(lambda: seen(platform) == {"waited": 21, "one": [1, 2, 3]})
+
+
 def test_messages_there_is_no_room_for_wait_and_arrive_once_and_in_order(tmp_path: Path, mosquitto: Mosquitto) -> None:
     plugins = {"devices": PLUGIN.format(gate="")}
     with running(tmp_path, plugins, MQTT_URL=mosquitto.url, BOTPLATFORM_INBOX_LIMIT="1") as platform:
