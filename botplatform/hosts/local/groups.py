@@ -186,10 +186,10 @@ class Groups(Lanes[Member]):
             flying.late = now - flying.began >= TICK
             if flying.late:
                 flying.keep_thread()
-        if self._helped and now - self._helped >= TICK:
+        group = self._group
+        if self._helped and now - self._helped >= TICK and not (group or self._flying):
             self._helped = None  # it may come much later, or never
         self._call()
-        group = self._group
         if group is None or group.running is None:
             return
         lane, job = group.running
