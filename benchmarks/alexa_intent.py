@@ -71,16 +71,16 @@ def _stages() -> dict[str, Stage]:
             raise event
         return runner.identified(event)
 
-    def routed(body: bytes) -> tuple[Event, Sequence[Match]]:
-        event = read(body)
-        return event, runner.router.route(event)
+    def routed(body: bytes) -> Sequence[Match]:
+        return runner.router.route(read(body))
 
-    def run(body: bytes) -> tuple[Event, Sequence[Result]]:
-        event, matches = routed(body)
-        return event, [runner.run(event, match, Run()) for match in matches]
+    def run(body: bytes) -> Sequence[Result]:
+        event = read(body)
+        return [runner.run(event, match, Run()) for match in runner.router.route(event)]
 
     def answered(body: bytes) -> bytes:
-        event, results = run(body)
+        event = read(body)
+        results = [runner.run(event, match, Run()) for match in runner.router.route(event)]
         return codec.encode(SOURCE.render(event, runner.finish(event, results).reply))
 
     return {

@@ -52,7 +52,7 @@ def _ours(events: Trail) -> Iterator[Contender]:
 
 def _unread(wanted: Sequence[Wanted]) -> Callable[[bytes], Event]:
     """A function from bytes to an event of which only what these patterns look at was decoded, as `reader` makes it."""
-    decode = fingerprint(router_of(wanted).index.kinds)
+    decode = fingerprint(router_of(wanted).index.kinds(SOURCE.beginnings))
 
     def read(body: bytes) -> Event:
         decode(body)

@@ -18,7 +18,6 @@ from botplatform.event import Event
 from botplatform.patterns.parse import compile
 from botplatform.reader import reader
 from botplatform.router import Handler, Plan, Router
-from botplatform.source import Raw
 from botplatform.sources import cloudtrail
 from botplatform.subscription import subscriptions_of
 
@@ -67,7 +66,7 @@ def _contenders(events: Trail, mix: Mix, count: int) -> Iterator[Contender]:
 
     def routed(body: bytes) -> int:
         before = called.count
-        for event, plan in read(Raw(body)):
+        for event, plan in read(body):
             for function in plan.functions:
                 function(event)
         return called.count - before
@@ -77,7 +76,7 @@ def _contenders(events: Trail, mix: Mix, count: int) -> Iterator[Contender]:
         raise Wrong(f"with {count} patterns other handlers were called than those whose pattern matches")
     yield Contender(_row(count), lambda: measured(routed, events.bodies, sum(counts), _about(counts)))
     if count == subscriptions.COUNTS[-1]:
-        plans = [plan for body in events.bodies for _, plan in read(Raw(body))]
+        plans = [plan for body in events.bodies for _, plan in read(body)]
         yield _calls_alone(plans, counts)
 
 

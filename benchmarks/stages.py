@@ -19,7 +19,6 @@ from benchmarks.subscriptions import Wanted
 from benchmarks.yardstick import is_there, loading, unmeasured
 from botplatform import codec
 from botplatform.reader import reader
-from botplatform.source import Raw
 from botplatform.sources.cloudtrail import SOURCE
 
 PATTERNS = 1_000
@@ -55,21 +54,21 @@ def _stages(wanted: Sequence[Wanted]) -> dict[str, Stage]:
     read = reader(SOURCE, router)
 
     def routed(body: bytes) -> Any:
-        return list(read(Raw(body)))
+        return list(read(body))
 
     def called(body: bytes) -> None:
-        for event, plan in read(Raw(body)):
+        for event, plan in read(body):
             for function in plan.functions:
                 function(event)
 
     def decoded(body: bytes) -> None:
-        for event, plan in read(Raw(body)):
+        for event, plan in read(body):
             for function in plan.functions:
                 function(event)
                 event.data  # noqa: B018 - asking decodes
 
-    kinds, deciding = router.index.kinds, router.index.deciding
-    few = {path: kinds[path] for path in deciding}
+    kinds, deciding = router.index.kinds(SOURCE.beginnings), router.index.deciding
+    few = {path: kinds[path] for path in deciding & kinds.keys()}
     return {DECIDING: fingerprint(few), DECODED: fingerprint(kinds), ROUTED: routed, CALLED: called, READ: decoded}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,6 @@ COUNTS = (10, 100, 1000, 10_000)
 TOPICS = 5000
 KINDS = ("temperature", "humidity", "door", "power")
 PAHO, NEW, KNOWN = "paho's MQTTMatcher", "the index, new topics", "the index, known topics"
-_NO_EVENT: Mapping[str, Any] = {}
 
 
 def races() -> Iterator[Race]:
@@ -39,7 +38,7 @@ def _race(count: int, chance: random.Random) -> Race:
     contenders = [
         Contender(PAHO, partial(_measured, lambda topic: list(matcher.iter_match(topic)), topics, total)),
         Contender(NEW, partial(_forgetful, index, topics, total), "with what was captured, as the router gets it"),
-        Contender(KNOWN, partial(_measured, partial(index.match, _NO_EVENT), topics, total), f"{TOPICS:,} of them"),
+        Contender(KNOWN, partial(_measured, index.match_topic, topics, total), f"{TOPICS:,} of them"),
     ]
     return Race(
         f"topics: {count:,} filters, {total / TOPICS:.1f} matches a topic",
@@ -84,7 +83,7 @@ def _matcher(filters: Sequence[str]) -> Any:
 
 def _check(topics: Sequence[str], expected: Sequence[int], index: Index[str], matcher: Any) -> None:
     for topic, count in zip(topics, expected, strict=True):
-        found = {filter for filter, _ in index.match(_NO_EVENT, topic)}
+        found = {filter for filter, _ in index.match_topic(topic)}
         if found != {*matcher.iter_match(topic)} or len(found) != count:
             raise Wrong(f"{topic} matches {sorted(found)} in the index, and others in paho's matcher")
 
@@ -93,7 +92,7 @@ def _forgetful(index: Index[str], topics: Sequence[str], matches: int) -> Figure
     """The cost of topics the index has no memory of: it forgets all answers when it changes."""
     index.add_topic("", Topic.parse("changes/the/index"))
     index.remove("")
-    return _measured(partial(index.match, _NO_EVENT), topics, matches)
+    return _measured(index.match_topic, topics, matches)
 
 
 def _measured(look_up: Callable[[str], Sized], topics: Sequence[str], matches: int) -> Figures:

@@ -217,8 +217,8 @@ def _decoder_of_wrapped(name: str, beside: Iterable[str]) -> Callable[[bytes], A
 
     value: Any = _nested(_USUAL_LEVELS - 1)
     others = {f"beside_{number}": other for number, other in enumerate(beside)}
-    fields = [("inside", dict[str, value]), *((field, str | list[str]) for field in others)]
-    renamed = {"inside": name, **others}
+    fields = [*((field, str | list[str]) for field in others), ("inside", dict[str, value])]
+    renamed = {**others, "inside": name}
     wrapped = msgspec.defstruct("wrapped", fields, rename=renamed, forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(wrapped).decode
 

@@ -20,8 +20,6 @@ CONFLICTS = 20
 CHAIN_LIMIT = 8
 # How many characters such a chain may have; a hundred handlers have passed by then, or somebody made it up.
 CHAIN_SIZE = 8 * 1024
-# What a source that does nothing of the kind has in their places.
-_UNPREPARED, _NOT_FOLLOWED = Source._field_defaults["prepare"], Source._field_defaults["follow_up"]
 
 
 class Failed(Exception):
@@ -106,8 +104,8 @@ class Engine:
         """What brings the reply to whoever was answered without it; nobody waits for that of a replay."""
         if not reply or REPLAY_OF in event.extensions:
             return None
-        source = self.source_of(event)
-        return None if source.follow_up is _NOT_FOLLOWED else source.follow_up(event, Reply.from_dict(reply))
+        follow_up = self.source_of(event).follow_up
+        return follow_up(event, Reply.from_dict(reply)) if follow_up else None
 
     def _persist(
         self, work: Work, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write] | None
@@ -200,14 +198,13 @@ class Engine:
         handler, original, params = match.handler, event, match.params(event)
         given: dict[str, Any] = {}
         source = self.sources.get(match.subscription.source)
-        if source and source.prepare is not _UNPREPARED:
+        if source and source.prepare:
             event = source.prepare(event.fresh(), match.subscription)
         if "event" in handler.arguments:
             # Its own: whoever is given it may change its data.
             given["event"] = event.fresh() if event is original else event
         if "ctx" in handler.arguments:
-            name, uses, keeps_state = handler.name, handler.uses, handler.keeps_state
-            given["ctx"] = Context(event, name, unit, params, uses, self.plugins, keeps_state)
+            given["ctx"] = Context(event, handler, unit, params, self.plugins)
         return told(handler.function(**given))
 
 

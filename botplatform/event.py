@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast
+from typing import Any, Final, Never, TypeVar, cast
 
 from botplatform import attributes, codec
 from botplatform.errors import Rejected
-
-if TYPE_CHECKING:
-    from typing import Self
 
 SPEC_VERSION: Final = "1.0"
 JSON: Final = "application/json"
 T = TypeVar("T")
 
-_UNDECODED: Any = object()
-_NO_EXTENSIONS: Final[Mapping[str, str | int | bool]] = MappingProxyType({})
+UNDECODED: Any = object()
+"""In place of data that is there as JSON."""
+NO_EXTENSIONS: Final[Mapping[str, str | int | bool]] = MappingProxyType({})
 
 
 class _Attributes:
@@ -61,54 +59,59 @@ class Event(_Attributes):
         id: str = "",
         subject: str | None = None,
         time: datetime | str | None = None,
-        data: Any = _UNDECODED,
+        data: Any = UNDECODED,
         data_json: bytes | None = None,
         datacontenttype: str | None = None,
         dataschema: str | None = None,
         extensions: Mapping[str, str | int | bool] | None = None,
-    ) -> Self:
+    ) -> Event:
         """Build an event of `data` (any JSON value, or bytes), of `data_json` (the same, still encoded), or of both.
 
         `id` and `source` may be left out of an event given to `ctx.emit`, which names it.
         """
-        if data is _UNDECODED and data_json is None:
+        if data is UNDECODED and data_json is None:
             data = None
         if datacontenttype is None and data is not None and not isinstance(data, bytes):
             datacontenttype = JSON
-        draft = _draft(id, source, type, subject, attributes.rfc3339(time) if isinstance(time, datetime) else time)
-        draft._data = data
-        draft._data_json = data_json
-        draft.datacontenttype = datacontenttype
-        draft.dataschema = dataschema
-        if extensions:
-            draft.extensions = MappingProxyType(dict(extensions))
-        draft.__class__ = cls  # type: ignore[assignment]
-        return draft  # type: ignore[return-value]
+        when = attributes.rfc3339(time) if isinstance(time, datetime) else time
+        kept = MappingProxyType(dict(extensions)) if extensions else NO_EXTENSIONS
+        return cls.of_record(id, source, type, subject, when, data, kept, data_json, datacontenttype, dataschema)
 
-    @classmethod
+    @staticmethod
     def of_record(
-        cls,
         id: str,
         source: str,
         type: str,
         subject: str | None,
         time: str | None,
-        record: dict[str, Any] | None,
-        extensions: dict[str, str | int | bool] | None = None,
+        data: Any,
+        extensions: Mapping[str, str | int | bool] = NO_EXTENSIONS,
         json: bytes | None = None,
+        datacontenttype: str | None = JSON,
+        dataschema: str | None = None,
+        original: Event | None = None,
     ) -> Event:
-        """An event whose data is a record, or else `json`, and whose attributes are known to be valid."""
-        draft = _draft(id, source, type, subject, time)
-        draft._data = record if json is None else _UNDECODED
+        """An event whose attributes are known to be valid, and its `extensions` not to change.
+
+        `data` may be UNDECODED where there is `json`, or an `original` to have it from.
+        """
+        draft = _Draft()
+        draft.id = id
+        draft.source = source
+        draft.type = type
+        draft.subject = subject
+        draft.datacontenttype = datacontenttype
+        draft.dataschema = dataschema
+        draft.extensions = extensions
+        draft._data = data
         draft._data_json = json
-        draft.datacontenttype = JSON
-        if extensions:
-            draft.extensions = MappingProxyType(extensions)
-        draft.__class__ = cls  # type: ignore[assignment]
+        draft._time = time
+        draft._original = original
+        draft.__class__ = Event  # type: ignore[assignment]
         return draft  # type: ignore[return-value]
 
-    @classmethod
-    def unread(cls, read: Callable[[T], Event], of: T) -> Event:
+    @staticmethod
+    def unread(read: Callable[[T], Event], of: T) -> Event:
         """The event that `read(of)` makes as soon as somebody asks for anything in it.
 
         It may raise Rejected: whoever wants to keep the event or to handle it calls `settle` first.
@@ -127,7 +130,7 @@ class Event(_Attributes):
     @property
     def data(self) -> Any:
         """The original record: a JSON value, or bytes where the content is no JSON; decoded when first asked for."""
-        if self._data is _UNDECODED:
+        if self._data is UNDECODED:
             object.__setattr__(self, "_data", codec.decode(self.data_json))
         return self._data
 
@@ -163,22 +166,27 @@ class Event(_Attributes):
         """The same event with `data` still undecoded, so that whoever changes their copy changes nobody else's."""
         if self._data is None or isinstance(self._data, bytes):
             return self
-        draft = _draft(self.id, self.source, self.type, self.subject, self._time)
-        draft._data = _UNDECODED
-        draft._data_json = self._data_json
-        draft._original = self  # many handlers look at nothing but their parameters: it is encoded when they do
-        draft.datacontenttype = self.datacontenttype
-        draft.dataschema = self.dataschema
-        draft.extensions = self.extensions
-        draft.__class__ = Event  # type: ignore[assignment]
-        return draft  # type: ignore[return-value]
+        # Many handlers look at nothing but their parameters: it is encoded when they do.
+        return self.of_record(
+            self.id,
+            self.source,
+            self.type,
+            self.subject,
+            self._time,
+            UNDECODED,
+            self.extensions,
+            self._data_json,
+            self.datacontenttype,
+            self.dataschema,
+            original=self,
+        )
 
     def replace(self, **changes: Any) -> Event:
         """A copy with some attributes changed."""
         same: dict[str, Any] = {name: getattr(self, name) for name in attributes.CORE if name != "time"}
         same.update(time=self._time, extensions=self.extensions)
         if "data" not in changes and "data_json" not in changes:
-            same.update(data=self._data, data_json=self.data_json if self._data is _UNDECODED else self._data_json)
+            same.update(data=self._data, data_json=self.data_json if self._data is UNDECODED else self._data_json)
         return Event(**{**same, **changes})
 
     def to_dict(self) -> dict[str, Any]:
@@ -266,16 +274,3 @@ class _Unread(Event):
                 object.__setattr__(self, name, getattr(whole, name))
         object.__setattr__(self, "__class__", Event)  # last: another thread may look at the same time
         return self
-
-
-def _draft(id: str, source: str, type: str, subject: str | None, time: str | None) -> _Draft:
-    draft = _Draft()
-    draft.id = id
-    draft.source = source
-    draft.type = type
-    draft.subject = subject
-    draft._time = time
-    draft.dataschema = None
-    draft.extensions = _NO_EXTENSIONS
-    draft._original = None
-    return draft

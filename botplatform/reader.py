@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from botplatform import codec
 from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.router import NOBODY, Plan, keep
+from botplatform.source import NO_HEADERS, Raw
 
 if TYPE_CHECKING:
     from botplatform.router import Router
-    from botplatform.source import Raw, Reading, Source
+    from botplatform.source import Reading, Source
 
     Routed = tuple[Event | Rejected | None, Plan]
-    Read = Callable[[Raw], Iterable[Routed]]
+
+    class Read(Protocol):
+        """What `reader` returns; the headers are those that came along, as `Raw` has them."""
+
+        def __call__(self, body: bytes, headers: Mapping[str, str] = ...) -> Iterable[Routed]: ...
+
 
 # Bytes of an event whose fingerprint is worth remembering.
 LONGEST = 8 * 1024
+# To look at few fields first pays where that rules out most events: they are counted up where it did, or would have,
+# and down where not, to no more than _SURE. From _PAYS on it is done.
+_PAYS, _SURE = 4, 8
 V = TypeVar("V")
 PASSED_OVER: Final[Iterable[Routed]] = ((None, NOBODY),)
 
@@ -32,11 +40,11 @@ def reader(source: Source, router: Router) -> Read:
     somebody is unread (`Event.unread`): whoever keeps or handles it has to `settle` it first. What the last event like
     this one concerned, this one does, too. Any thread may call the function.
     """
-    kinds = router.index.kinds
+    kinds = router.index.kinds(source.beginnings)
     reading = _reading(source, kinds)
     if reading is None:
-        return partial(_whole, source, router)
-    few = {path: kinds[path] for path in router.index.deciding}
+        return _whole(source, router)
+    few = {path: kinds[path] for path in router.index.deciding & kinds.keys()}
     return _in_part(source, router, reading, _reading(source, few) if len(few) < len(kinds) else None)
 
 
@@ -44,38 +52,43 @@ def _reading(source: Source, kinds: Mapping[str, Any]) -> Reading | None:
     return source.reading(kinds) if source.reading and codec.skips() else None
 
 
-def _whole(source: Source, router: Router, raw: Raw) -> Iterator[Routed]:
-    for event in source.normalize(raw):
-        yield event, NOBODY if isinstance(event, Rejected) else router.plan(event)
+def _whole(source: Source, router: Router) -> Read:
+    def read(body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Iterator[Routed]:
+        for event in source.normalize(Raw(body, headers)):
+            yield event, NOBODY if isinstance(event, Rejected) else router.plan(event)
+
+    return read
 
 
 def _in_part(source: Source, router: Router, reading: Reading, first: Reading | None) -> Read:
-    """The function for a source that reads in part; the `first` look is at the few fields that can rule handlers out.
-
-    It pays where it rules out most events, so it is taken as long as it ruled out the last, or would have.
-    """
+    """The function for a source that reads in part; the `first` look is at the few fields that can rule all out."""
     undecodable = codec.undecodable()
     plan_of = _remembering(reading, router.plan_by)
     may_concern = first and _remembering(first, router.index.may_match)
-    pays = True
+    read_whole = _whole(source, router)
+    ruled_out = _PAYS
 
-    def read(raw: Raw) -> Iterable[Routed]:
-        nonlocal pays
-        body = raw.body
+    def read(body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> Iterable[Routed]:
+        nonlocal ruled_out
         if len(body) > LONGEST:
-            return _whole(source, router, raw)
+            return read_whole(body, headers)
         try:
-            look = may_concern if pays else None
+            look = may_concern if ruled_out >= _PAYS else None
             if look and not look(body):
+                if ruled_out < _SURE:
+                    ruled_out += 1
                 return PASSED_OVER
             plan = plan_of(body)
         except undecodable:
-            return _whole(source, router, raw)
-        pays = plan is NOBODY and not look
-        return PASSED_OVER if plan is NOBODY else ((Event.unread(whole, raw), plan),)
+            return read_whole(body, headers)
+        if plan is NOBODY and not look:
+            ruled_out += 1
+        elif ruled_out:
+            ruled_out -= 1
+        return PASSED_OVER if plan is NOBODY else ((Event.unread(whole, (body, headers)), plan),)
 
-    def whole(raw: Raw) -> Event:
-        event = next(source.normalize(raw))
+    def whole(arrived: tuple[bytes, Mapping[str, str]]) -> Event:
+        event = next(source.normalize(Raw(*arrived)))
         if isinstance(event, Rejected):
             raise event
         return event
@@ -92,7 +105,9 @@ def _remembering(reading: Reading, answer: Callable[[Mapping[str, Any]], V]) -> 
 
     def answered(body: bytes) -> V:
         fingerprint = fingerprint_of(body)
-        value = known.get(fingerprint)
-        return keep(known, compact(fingerprint), answer(glimpse(body))) if value is None else value
+        try:
+            return known[fingerprint]
+        except KeyError:
+            return keep(known, compact(fingerprint), answer(glimpse(body)))
 
     return answered

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MASK = "***"
 UNREAD: Final = object()
 """In place of a value that nobody has decoded."""
-_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Raw:
@@ -30,7 +30,7 @@ class Raw:
 
     __slots__ = ("body", "headers", "value")  # there is one for each event: a tuple with names takes twice the time
 
-    def __init__(self, body: bytes, headers: Mapping[str, str] = _NO_HEADERS, value: Any = UNREAD) -> None:
+    def __init__(self, body: bytes, headers: Mapping[str, str] = NO_HEADERS, value: Any = UNREAD) -> None:
         self.body = body
         self.headers = headers
         self.value = value
@@ -74,10 +74,6 @@ def _no_answer(event: Event, reply: Reply | None) -> dict[str, Any]:
     return {}
 
 
-def _no_follow_up(event: Event, reply: Reply) -> None:
-    del event, reply
-
-
 def _nothing_meanwhile(event: Event) -> None:
     del event
 
@@ -89,16 +85,6 @@ def _no_handshake(event: Event) -> bool:
 
 def _no_objection(subscription: Subscription) -> None:
     del subscription
-
-
-def _unchanged(event: Event, subscription: Subscription) -> Event:
-    del subscription
-    return event
-
-
-def _as_it_is(event: Event, known: Sequence[Subscription]) -> Event:
-    del known
-    return event
 
 
 def _nothing_to_say(event: Event, known: Sequence[Subscription]) -> None:
@@ -118,7 +104,7 @@ class Reading(NamedTuple):
 
 
 class Source(NamedTuple):
-    """All the platform knows about one outside system; every function is pure.
+    """All the platform knows about one outside system; every function is pure, and left out where there is no need.
 
     - `recognizes(value)`: whether a decoded record, met without saying where it comes from, is this source's.
     - `normalize(raw)`: the events in some bytes, and a Rejected in place of each record that cannot be read.
@@ -140,6 +126,7 @@ class Source(NamedTuple):
     - `secrets`: names of fields, at any depth of `data`, that are masked wherever an event is kept or shown.
     - `reading(kinds)`: how to read what patterns look at, by dotted path with what `Index.kinds` says of it; None where
       it takes the whole event. It is asked for only where `codec.skips()`.
+    - `beginnings`: what some attributes of all its events begin with; whether they do, a reading need not look at.
     """
 
     name: str
@@ -152,14 +139,15 @@ class Source(NamedTuple):
     meanwhile: Callable[[Event], Post | None] = _nothing_meanwhile
     late: Reply = Reply("Still working on it …")
     handshake: Callable[[Event], bool] = _no_handshake
-    follow_up: Callable[[Event, Reply], EffectRequest | None] = _no_follow_up
-    identify: Callable[[Event, Sequence[Subscription]], Event] = _as_it_is
-    prepare: Callable[[Event, Subscription], Event] = _unchanged
+    follow_up: Callable[[Event, Reply], EffectRequest | None] | None = None
+    identify: Callable[[Event, Sequence[Subscription]], Event] | None = None
+    prepare: Callable[[Event, Subscription], Event] | None = None
     unmatched: Callable[[Event, Sequence[Subscription]], Reply | None] = _nothing_to_say
     check: Callable[[Subscription], None] = _no_objection
     signed: bool = False
     secrets: frozenset[str] = frozenset()
     reading: Callable[[Mapping[str, Any]], Reading | None] | None = None
+    beginnings: Mapping[str, str] = MappingProxyType({})
 
 
 def quoted(text: object) -> str:

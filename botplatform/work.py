@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
     from botplatform.event import Event
+    from botplatform.router import Handler
     from botplatform.store import Outcome, Readable, Run, StateKey, Work, Write
     from botplatform.subscription import Subscription
 
@@ -121,24 +122,16 @@ class Context:
     def __init__(
         self,
         event: Event,
-        handler: str,
+        handler: Handler,
         unit: Unit,
         params: Mapping[str, str],
-        uses: Collection[str],
         plugins: Callable[[], Sequence[PluginInfo]],
-        keeps_state: bool = True,
     ) -> None:
         self.params = params
         self._unit = unit
         self._event = event
         self._handler = handler
-        self._uses = uses
         self._plugins = plugins
-        self._keeps_state = keeps_state
-
-    @property
-    def _plugin(self) -> str:
-        return self._handler.partition(".")[0]
 
     @property
     def now(self) -> datetime:
@@ -148,8 +141,8 @@ class Context:
     @property
     def state(self) -> State:
         """The plugin's own values by name; raises where it says that it keeps none."""
-        if not self._keeps_state:
-            raise Undeclared(f"plugin {self._plugin} says that it keeps no state: delete STATE = False")
+        if not self._handler.keeps_state:
+            raise Undeclared(f"plugin {self._handler.plugin} says that it keeps no state: delete STATE = False")
         return self._unit.state
 
     @property
@@ -157,7 +150,7 @@ class Context:
         """The plugin's own logger."""
         from logging import getLogger
 
-        return getLogger(f"botplatform.plugins.{self._plugin}")
+        return getLogger(f"botplatform.plugins.{self._handler.plugin}")
 
     @property
     def plugins(self) -> Sequence[PluginInfo]:
@@ -205,7 +198,7 @@ class Context:
         """Hand a new event to whichever handlers it concerns; without `id` and `source` it is named after this one."""
         named = event.replace(
             id=event.id or self._next_id(),
-            source=event.source or f"urn:botplatform:plugin:{self._plugin}",
+            source=event.source or f"urn:botplatform:plugin:{self._handler.plugin}",
             time=event.time or self.now,
             extensions={**event.extensions, **self._cause()},
         )
@@ -226,19 +219,20 @@ class Context:
         }
 
     def _chain(self) -> str:
-        return " ".join([*chain_of(self._event), self._handler])
+        return " ".join([*chain_of(self._event), self._handler.name])
 
     def _next_id(self) -> str:
         """The same for the same event in the same handler, and for nothing else: an id is its source's own."""
-        about = (self._event.source, self._event.id, self._handler, len(self._unit.effects))
+        about = (self._event.source, self._event.id, self._handler.name, len(self._unit.effects))
         from uuid import NAMESPACE_URL, uuid5
 
         return str(uuid5(NAMESPACE_URL, repr(about)))
 
     def _declared(self, name: str) -> None:
-        if name not in self._uses:
-            wanted = sorted({*self._uses, name})
-            raise Undeclared(f"plugin {self._plugin} uses the effect {name!r}: declare it with USES = {wanted!r}")
+        plugin, uses = self._handler.plugin, self._handler.uses
+        if name not in uses:
+            wanted = sorted({*uses, name})
+            raise Undeclared(f"plugin {plugin} uses the effect {name!r}: declare it with USES = {wanted!r}")
 
     def _once(self, what: str, period: float) -> str | None:
         """What to add to a text that may go out now, None when it may not."""

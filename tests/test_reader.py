@@ -68,7 +68,7 @@ def routed(read: Read, *several: Any) -> list[list[str]]:
     return [
         [match.handler.name for match in plan.matches]
         for data in several
-        for _, plan in read(Raw(data if isinstance(data, bytes) else codec.encode(data)))
+        for _, plan in read(data if isinstance(data, bytes) else codec.encode(data))
     ]
 
 
@@ -80,7 +80,7 @@ def bytes_() -> Bytes:
 def test_an_event_is_not_read_before_somebody_asks_for_it(bytes_: Bytes) -> None:
     read = reader(bytes_.source, Router([HOT]))
 
-    ((event, plan),) = read(Raw(b'{"celsius": 31}'))
+    ((event, plan),) = read(b'{"celsius": 31}')
 
     assert plan.functions == (HOT.function,)
     assert bytes_.read == []
@@ -91,7 +91,7 @@ def test_an_event_is_not_read_before_somebody_asks_for_it(bytes_: Bytes) -> None
 def test_an_event_that_is_none_says_so_when_somebody_asks_for_it(bytes_: Bytes) -> None:
     read = reader(bytes_.source, Router([HOT]))
 
-    ((event, _),) = read(Raw(b'{"celsius": 31, "broken": true}'))
+    ((event, _),) = read(b'{"celsius": 31, "broken": true}')
 
     assert isinstance(event, Event)
     with pytest.raises(Rejected, match="broken"):
@@ -103,7 +103,7 @@ def test_an_event_is_read_where_parameters_are_taken_out_of_it(bytes_: Bytes) ->
     bound = HOT._replace(subscriptions=(subscription._replace(bind=lambda event: {"id": event.id}),))
     read = reader(bytes_.source, Router([bound]))
 
-    ((event, plan),) = read(Raw(b'{"celsius": 31}'))
+    ((event, plan),) = read(b'{"celsius": 31}')
     assert isinstance(event, Event)
     assert bytes_.read == []
 
@@ -127,7 +127,7 @@ def test_more_events_than_are_remembered_are_routed_all_the_same(bytes_: Bytes) 
 def test_an_event_that_concerns_nobody_is_not_made(bytes_: Bytes) -> None:
     read = reader(bytes_.source, Router([HOT]))
 
-    assert [*read(Raw(b'{"celsius": 20}'))] == [(None, NOBODY)]
+    assert [*read(b'{"celsius": 20}')] == [(None, NOBODY)]
     assert bytes_.read == []
 
 
@@ -139,16 +139,40 @@ def test_few_fields_are_looked_at_while_events_concern_nobody(bytes_: Bytes) -> 
     assert len(bytes_.glimpses) == 1
 
 
-@pytest.mark.parametrize(("celsius", "handlers"), [(31, ["demo.room_1"]), (29, [])])
-def test_all_fields_are_looked_at_where_few_did_not_tell_of_the_last_event(
-    bytes_: Bytes, celsius: int, handlers: list[str]
-) -> None:
+FEW, ALL = ["room"], ["celsius", "room"]
+
+
+def test_all_fields_are_looked_at_where_events_concern_somebody(bytes_: Bytes) -> None:
     read = reader(bytes_.source, Router(ROOMS))
-    assert routed(read, {"room": 1, "celsius": celsius}) == [handlers]
+
+    assert routed(read, *[{"room": 1, "celsius": 31}] * 3) == [["demo.room_1"]] * 3
+    assert bytes_.fingerprints == [FEW, ALL, ALL, ALL]
+
+
+def test_few_fields_do_not_tell_all(bytes_: Bytes) -> None:
+    read = reader(bytes_.source, Router(ROOMS))
+
+    assert routed(read, {"room": 1, "celsius": 29}) == [[]]
+    assert bytes_.fingerprints == [FEW, ALL]
+
+
+def test_few_fields_are_looked_at_again_once_they_would_have_told_of_several_events(bytes_: Bytes) -> None:
+    read = reader(bytes_.source, Router(ROOMS))
+    routed(read, *[{"room": 1, "celsius": 31}] * 20)
     bytes_.fingerprints.clear()
 
-    assert routed(read, {"room": 10, "celsius": 31}, {"room": 10, "celsius": 32}) == [[], []]
-    assert bytes_.fingerprints == [["celsius", "room"], ["room"]]
+    assert routed(read, *[{"room": 10, "celsius": 31}] * 5) == [[]] * 5
+    assert bytes_.fingerprints == [ALL, ALL, ALL, ALL, FEW]
+
+
+def test_few_fields_are_looked_at_although_an_event_now_and_then_concerns_somebody(bytes_: Bytes) -> None:
+    read = reader(bytes_.source, Router(ROOMS))
+    routed(read, *[{"room": 10, "celsius": 31}] * 20)
+    bytes_.fingerprints.clear()
+
+    nobody, somebody = {"room": 10, "celsius": 31}, {"room": 1, "celsius": 31}
+    assert routed(read, somebody, nobody, somebody, nobody) == [["demo.room_1"], []] * 2
+    assert bytes_.fingerprints == [FEW, ALL, FEW, FEW, ALL, FEW]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +189,7 @@ def test_an_event_is_read_whole_where_less_does_not_tell(bytes_: Bytes, data: di
 def test_what_cannot_be_read_concerns_nobody(bytes_: Bytes) -> None:
     read = reader(bytes_.source, Router([HOT]))
 
-    ((rejected, plan),) = read(Raw(b"null"))
+    ((rejected, plan),) = read(b"null")
 
     assert isinstance(rejected, Rejected)
     assert plan is NOBODY

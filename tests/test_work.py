@@ -14,7 +14,7 @@ from botplatform.source import EffectRequest
 from botplatform.store import Commit, Outcome, Work
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.work import TEXT_LIMIT, Undeclared, Unit
-from tests.handlers import SOURCE, happened
+from tests.handlers import handler_of, happened
 
 NOW = 1_800_000_000.0
 ALL = frozenset({"text", "slack", "publish", "emit", "call"})
@@ -39,10 +39,12 @@ def run(
 ) -> Unit:
     """One handler that does `do`, `after` seconds later, and its commit."""
     event = event or happened()
-    unit = Unit(store, handler.partition(".")[0], NOW + after)
-    do(Context(event, handler, unit, {"room": "attic"}, uses, tuple))
-    work = Work(SOURCE, f"{event.id}.{after}", handler)
-    store.commit(Commit(work, event, Outcome(), unit.reads(), unit.writes(), unit.effects))
+    plugin = handler.partition(".")[0]
+    unit = Unit(store, plugin, NOW + after)
+    doing = handler_of(lambda: None, uses, plugin)._replace(name=handler)
+    do(Context(event, doing, unit, {"room": "attic"}, tuple))
+    work = Work(event.source, f"{event.id}.{after}", handler)
+    store.commit(Commit(work, event.replace(id=work.id), Outcome(), unit.reads(), unit.writes(), unit.effects))
     return unit
 
 

@@ -16,7 +16,7 @@ from botplatform.event import Event
 from botplatform.hosts.aside import Aside
 from botplatform.reply import Reply
 from botplatform.router import Match, Router
-from botplatform.source import Source, shown
+from botplatform.source import shown
 from botplatform.state import told
 from botplatform.store import Abandoned, Committed, PendingEffect, Run, StateKey, Write
 from botplatform.values import NamedTuple
@@ -27,8 +27,6 @@ EFFECT_ATTEMPTS = 10
 EFFECT_DEADLINE = 30.0
 # Of the entries of the log, so that what reads them later knows them.
 VERSION = 1
-# What a source whose senders give no ids of their own has in its place.
-_UNCHANGED = Source._field_defaults["identify"]
 APOLOGY = Reply("Sorry, that went wrong. It is in the log.")
 
 Status = Literal["done", "waiting", "dead"]
@@ -135,7 +133,7 @@ class Runner:
     def identified(self, event: Event) -> Event:
         """The event under the id its sender gave it, where a subscription says where to look for one."""
         source = self.engine.source_of(event)
-        return event if source.identify is _UNCHANGED else source.identify(event, self.router.known(source.name))
+        return source.identify(event, self.router.known(source.name)) if source.identify else event
 
     def run(
         self,

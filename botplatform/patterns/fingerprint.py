@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from .fields import inner_paths
 from .match import Pattern
-from .operators import AnythingBut, Exactly, Numeric, Operator, is_number
+from .operators import AnythingBut, Exactly, Numeric, Operator, Text, is_number
 from .plain import Keys, dotted_names
 from .pruned import MOST_NAMES
 
@@ -26,14 +26,17 @@ Kinds = Mapping[str, Any]
 """For each dotted path the type of what a fingerprint holds of it: one of those above."""
 
 
-def kinds(patterns: Iterable[Pattern]) -> dict[str, Any]:
+def kinds(patterns: Iterable[Pattern], beginnings: Mapping[str, str]) -> dict[str, Any]:
     """What a fingerprint can hold of the fields that these patterns look at.
 
-    For Python, true is 1. Where a condition tells them apart only one of the two is taken, or neither.
+    For Python, true is 1. Where a condition tells them apart only one of the two is taken, or neither. `beginnings` are
+    what some fields begin with, texts in every event: one is left out if no condition tells such texts apart.
     """
     told: defaultdict[str, set[Any]] = defaultdict(set)
     for test in (test for pattern in patterns for alternative in pattern.alternatives for test in alternative.tests):
-        told[test.path].update(map(_told, _flat(test.operators)))
+        beginning = beginnings.get(test.path)
+        if beginning is None or any(_tells_apart(operator, beginning) for operator in test.operators):
+            told[test.path].update(map(_told, _flat(test.operators)))
     for several in told.values():
         several.discard(SCALAR)
     return {path: TEXT if len(several) > 1 else next(iter(several), SCALAR) for path, several in told.items()}
@@ -79,6 +82,14 @@ def compact(fingerprint: Any) -> Any:
         values = (getattr(fingerprint, name) for name in fingerprint.__struct_fields__)
         return type(fingerprint)(**dict(zip(fingerprint.__struct_fields__, map(compact, values), strict=True)))
     return intern(fingerprint) if type(fingerprint) is str else fingerprint
+
+
+def _tells_apart(operator: Operator, beginning: str) -> bool:
+    """Whether it may accept one text that begins so, and another not."""
+    if isinstance(operator, Exactly):
+        return isinstance(operator.value, str) and operator.value.startswith(beginning)
+    prefix = operator.prefix if isinstance(operator, Text) else None
+    return prefix is None or (prefix != beginning and prefix.startswith(beginning))
 
 
 def _told(operator: Operator) -> Any:

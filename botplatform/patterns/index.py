@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
@@ -23,6 +23,34 @@ MOST_REMEMBERED: Final = 2**18
 LONGEST_REMEMBERED: Final = 256  # characters of a topic
 
 
+class _Answers(dict[Any, Answer[K]]):
+    """Answers by what was asked, worked out when it is asked first and kept while there is room.
+
+    Asked is a topic (or None), or a tuple of that and what the buckets found.
+    """
+
+    __slots__ = ("_answer", "_room")
+
+    def __init__(self, answer: Callable[[str | None, Found], Answer[K]]) -> None:
+        super().__init__()
+        self._answer = answer
+        self._room = MOST_REMEMBERED
+
+    def __missing__(self, asked: Any) -> Answer[K]:
+        topic, found = asked if isinstance(asked, tuple) else (asked, ())
+        answer = self._answer(topic, found)
+        if topic is None or len(topic) <= LONGEST_REMEMBERED:
+            self._room -= len(answer) + 16
+            if self._room < 0:
+                self.clear()
+            self[asked] = answer
+        return answer
+
+    def clear(self) -> None:
+        super().clear()
+        self._room = MOST_REMEMBERED
+
+
 class Index(Generic[K]):
     """Patterns and topics, each under a key of the caller's.
 
@@ -37,8 +65,7 @@ class Index(Generic[K]):
         self._topics: dict[int, Topic] = {}
         self._buckets: Buckets | None = None
         self._filters: TopicFilters | None = None
-        self._answers: dict[Any, Answer[K]] = {}
-        self._room = MOST_REMEMBERED
+        self._answers = _Answers(self._answer)
 
     def add(self, key: K, pattern: Pattern) -> None:
         """Let `key` match the events that `pattern` matches; raises ValueError if the key is there already."""
@@ -62,7 +89,7 @@ class Index(Generic[K]):
         """Forget `key`; raises KeyError if it is not there."""
         number = self._number_of.pop(key)
         del self._keys[number]
-        self._forget_answers()
+        self._answers.clear()
         if self._filters and number in self._topics:
             self._filters.remove(number, self._topics.pop(number))
         if self._buckets and number in self._patterns:
@@ -73,12 +100,15 @@ class Index(Generic[K]):
         """The dotted paths of the fields its patterns look at: what `pruned.decoder` has to keep of an event."""
         return self._buckets.paths if self._buckets else frozenset()
 
-    @property
-    def kinds(self) -> dict[str, Any]:
-        """What a fingerprint can hold of these fields, for `fingerprint.decoder`; computed anew each time."""
+    def kinds(self, beginnings: Mapping[str, str] = NOTHING_CAPTURED) -> dict[str, Any]:
+        """What a fingerprint can hold of these fields, for `fingerprint.decoder`.
+
+        `beginnings` are what some of them are known to begin with, as texts that no event lacks: none is left in
+        but for those that its patterns tell apart all the same.
+        """
         from .fingerprint import kinds
 
-        return kinds(self._patterns.values())
+        return kinds(self._patterns.values(), beginnings)
 
     @property
     def deciding(self) -> frozenset[str]:
@@ -98,36 +128,24 @@ class Index(Generic[K]):
         Each comes with what its topic template captured, `{}` for a pattern. Events that match the same get the very
         same tuple, as long as it is remembered and the index stays as it is.
         """
-        if self._buckets is None:
-            try:
-                return self._answers[topic]
-            except KeyError:
-                return self._answer(topic, (), topic)
-        found = self._buckets.matching(event)
-        asked = (topic, found) if found else topic
-        answer = self._answers.get(asked)
-        return self._answer(asked, found, topic) if answer is None else answer
+        found = self._buckets.matching(event) if self._buckets else ()
+        return self._answers[(topic, found) if found else topic]
 
-    def _answer(self, asked: Any, found: Found, topic: str | None) -> Answer[K]:
+    @property
+    def match_topic(self) -> Callable[[str], Answer[K]]:
+        """A function that says the same of a topic alone, and goes on to when the index changes.
+
+        For a topic it remembers it is a dictionary's own look-up, which takes less than to call any Python function.
+        """
+        return self._answers.__getitem__
+
+    def _answer(self, topic: str | None, found: Found) -> Answer[K]:
         matches = [] if self._filters is None or topic is None else self._filters.matching(topic)
         if self._buckets is not None and found:
             matches += [(number, NOTHING_CAPTURED) for number in self._buckets.numbers(found)]
         matches.sort()  # by number: no two have the same
         keys = self._keys
-        answer = tuple([(keys[number], captured) for number, captured in matches]) if matches else ()
-        if topic is None or len(topic) <= LONGEST_REMEMBERED:
-            self._remember(asked, answer)
-        return answer
-
-    def _remember(self, asked: Any, answer: Answer[K]) -> None:
-        self._room -= len(answer) + 16
-        if self._room < 0:
-            self._forget_answers()
-        self._answers[asked] = answer
-
-    def _forget_answers(self) -> None:
-        self._answers.clear()
-        self._room = MOST_REMEMBERED
+        return tuple([(keys[number], captured) for number, captured in matches]) if matches else ()
 
     def _enter(self, key: K) -> int:
         if key in self._number_of:
@@ -135,5 +153,5 @@ class Index(Generic[K]):
         number = next(self._numbers)
         self._number_of[key] = number
         self._keys[number] = key
-        self._forget_answers()
+        self._answers.clear()
         return number

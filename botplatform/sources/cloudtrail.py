@@ -14,6 +14,7 @@ from botplatform.sources.cloudtrail_record import (
     OF_SUBJECT,
     OF_TYPE,
     SOURCE_PREFIX,
+    TYPE_PREFIX,
     is_of_a_trigger,
     source_of,
     subject_of,
@@ -83,7 +84,7 @@ def reading(kinds: Mapping[str, Any]) -> Reading | None:
     """
     from botplatform.patterns import fingerprint, pruned
 
-    if not kinds or not all(path in _OF_PATHS or path.startswith("data.") for path in kinds):
+    if not all(path in _OF_PATHS or path.startswith("data.") for path in kinds):
         return None
     held = {name: fingerprint.SCALAR for path in kinds for name in _OF_PATHS.get(path, ())}
     held |= {path.removeprefix("data."): kind for path, kind in kinds.items() if path.startswith("data.")}
@@ -91,7 +92,7 @@ def reading(kinds: Mapping[str, Any]) -> Reading | None:
     if identify is None:
         return None
     decode = pruned.decoder(f"detail.{name}" for name in held)
-    return Reading(identify, lambda body: _glimpse(decode(body)["detail"]))
+    return Reading(identify, lambda body: _glimpse(decode(body).get("detail", {})))
 
 
 def _glimpse(record: dict[str, Any]) -> dict[str, Any]:
@@ -227,4 +228,5 @@ SOURCE = Source(
     suggest=suggest,
     owns=lambda event: event.source.startswith(SOURCE_PREFIX),
     reading=reading,
+    beginnings={"source": SOURCE_PREFIX, "type": TYPE_PREFIX},
 )

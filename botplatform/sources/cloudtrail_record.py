@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from operator import itemgetter
 from typing import Any, Final
 
-from botplatform.attributes import check_time
+from botplatform.attributes import check_time, is_usual_time
 from botplatform.errors import Rejected
 from botplatform.event import Event
 
 SOURCE_PREFIX: Final = "urn:aws:cloudtrail:"
+TYPE_PREFIX: Final = "com.amazonaws."
 NAMES: Final = ("eventID", "eventSource", "eventName", "eventTime")
 # The dotted paths into a record that attributes of its event are made of.
 OF_SOURCE: Final = ("awsRegion", "recipientAccountId", "userIdentity.accountId")
@@ -26,16 +27,17 @@ def to_event(record: Any, where: str) -> Event | Rejected:
     """The event of a record, or why it is none; `where` is where that stands."""
     try:
         id, service, name, time, region, account, who = _usual(record)
-        arn = who["arn"]
+        arn = who.get("arn")  # those of AWS itself have none
         if (
-            type(id) is type(service) is type(name) is type(time) is type(region) is type(account) is type(arn) is str
-            and (id and service and name and account and arn and ":" not in service)
-            and check_time(time)
+            type(id) is type(service) is type(name) is type(time) is type(region) is type(account) is str
+            and (arn is None or (arn and type(arn) is str))
+            and (id and service and name and account and ":" not in service)
+            and is_usual_time(time)
         ):
             source = f"{SOURCE_PREFIX}{region}:{account}"
-            type_ = f"com.amazonaws.{service.removesuffix('.amazonaws.com')}.{name}"
+            type_ = f"{TYPE_PREFIX}{service.removesuffix('.amazonaws.com')}.{name}"
             return Event.of_record(id, source, type_, arn, time, record)
-    except (LookupError, TypeError, Rejected):
+    except (LookupError, TypeError, AttributeError, ValueError):
         pass
     return _of_unusual(record, where)
 
@@ -66,7 +68,7 @@ def source_of(record: dict[str, Any]) -> str:
 
 def type_of(record: dict[str, Any]) -> str:
     """The type of the event of a record: which call of which service."""
-    return f"com.amazonaws.{str(record.get('eventSource')).removesuffix('.amazonaws.com')}.{record.get('eventName')}"
+    return f"{TYPE_PREFIX}{str(record.get('eventSource')).removesuffix('.amazonaws.com')}.{record.get('eventName')}"
 
 
 def subject_of(record: dict[str, Any]) -> str | None:

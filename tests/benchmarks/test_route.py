@@ -10,7 +10,6 @@ from benchmarks.route import called, router_of
 from botplatform import codec
 from botplatform.patterns.parse import compile
 from botplatform.reader import reader
-from botplatform.source import Raw
 from botplatform.sources.cloudtrail import SOURCE
 
 RECORDS = varied(200)
@@ -22,7 +21,7 @@ def test_handlers_are_called_for_the_events_their_patterns_match(mix):
     before = called.count
     read = reader(SOURCE, router_of(wanted))
     for record in RECORDS:
-        ((event, plan),) = read(Raw(codec.encode(wrapped(record))))
+        ((event, plan),) = read(codec.encode(wrapped(record)))
         for function in plan.functions:
             function(event)
     patterns = [compile(want.of_record()) for want in wanted]

@@ -93,8 +93,10 @@ def _use(event: Event, source: Source | None) -> None:
     Event.from_json(masked(event, source.secrets))
     source.reply_within(event)
     source.meanwhile(event)
-    source.follow_up(event, source.late)
-    source.identify(event, ())
+    if source.follow_up:
+        source.follow_up(event, source.late)
+    if source.identify:
+        source.identify(event, ())
     compile(source.suggest(event), source.name, "exec")
     for reply in (None, source.late, source.unmatched(event, ())):
         codec.encode(source.render(event, reply))
@@ -173,6 +175,7 @@ def _device(deliveries: Deliveries, router: Router, packet: bytes) -> Came:
 
 def _prepared(event: Event, subscriptions: Sequence[Subscription]) -> Came:
     came = Came()
+    assert MQTT.prepare
     for subscription in subscriptions:
         try:
             MQTT.prepare(event, subscription)

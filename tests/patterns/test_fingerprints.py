@@ -33,6 +33,12 @@ patterns = st.dictionaries(
     st.sampled_from(NAMES), conditions | st.dictionaries(st.sampled_from(NAMES), conditions, min_size=1), min_size=1
 )
 
+# Of texts that begin with "uv".
+OF_TEXTS: list[Any] = [
+    *("u", "uv", "uvx", "ux", 1, None, {"prefix": "u"}, {"prefix": "uv"}, {"prefix": "uvx"}, {"prefix": "x"}),
+    *({"suffix": "v"}, {"wildcard": "u*x"}, {"anything-but": "uvx"}, {"anything-but": {"prefix": "x"}}),
+]
+
 
 def index_of(*wanted: Any) -> Index[int]:
     index: Index[int] = Index()
@@ -43,7 +49,7 @@ def index_of(*wanted: Any) -> Index[int]:
 
 def prints(index: Index[int], events: Iterable[Any]) -> Iterator[Hashable | None]:
     """The fingerprints of events; None for one that has none."""
-    identify = decoder(index.kinds)
+    identify = decoder(index.kinds())
     for event in events:
         try:
             yield identify(json.dumps(event).encode()) if identify else None
@@ -98,7 +104,38 @@ def test_fingerprints_share_their_texts_once_they_are_compact() -> None:
     ],
 )
 def test_true_and_1_are_not_both_taken_where_a_condition_tells_them_apart(conditions: list[Any], kind: Any) -> None:
-    assert index_of({"a": conditions}).kinds == {"a": kind}
+    assert index_of({"a": conditions}).kinds() == {"a": kind}
+
+
+@settings(max_examples=1500, deadline=None, database=None, derandomize=True)
+@given(
+    conditions=st.lists(st.sampled_from(OF_TEXTS), min_size=1, max_size=3), ends=st.lists(st.text("uvx", max_size=2))
+)
+def test_texts_that_begin_alike_match_the_same_where_no_condition_tells_them_apart(
+    conditions: list[Any], ends: list[str]
+) -> None:
+    index = index_of(*({"a": [condition]} for condition in conditions))
+    if "a" not in index.kinds({"a": "uv"}):
+        assert len({tuple(key for key, _ in index.match({"a": f"uv{end}"})) for end in ends}) <= 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "told_apart"),
+    [
+        *(("u", False), ("uv", True), ("uvx", True), ("ux", False), (1, False), (None, False)),
+        *(({"prefix": "u"}, False), ({"prefix": "uv"}, False), ({"prefix": "uvx"}, True), ({"prefix": "x"}, False)),
+        *(
+            ({"suffix": "v"}, True),
+            ({"wildcard": "u*x"}, True),
+            ({"anything-but": "uvx"}, True),
+            ({"exists": True}, True),
+        ),
+    ],
+)
+def test_a_field_is_left_out_where_no_condition_tells_apart_texts_that_begin_alike(
+    condition: Any, told_apart: bool
+) -> None:
+    assert ("a" in index_of({"a": [condition]}).kinds({"a": "uv"})) == told_apart
 
 
 @pytest.mark.parametrize(

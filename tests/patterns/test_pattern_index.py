@@ -180,9 +180,10 @@ def test_the_index_and_its_topics_never_disagree(added: list[Topic], arriving: l
     for key in removed & set(range(len(added))):
         index.remove(key)
     kept = [(key, template) for key, template in enumerate(added) if key not in removed]
-    for topic in arriving:
+    for topic in arriving * 2:
         captured = [(key, template.match(topic)) for key, template in kept]
         assert list(index.match({}, topic)) == [(key, captures) for key, captures in captured if captures is not None]
+        assert index.match_topic(topic) == index.match({}, topic)
 
 
 def test_matches_come_in_the_order_they_were_added_with_their_captures() -> None:
@@ -201,6 +202,24 @@ def test_a_topic_filter_that_is_added_later_counts_for_topics_like_those_seen_be
     for added in ("home/+", "+/window", "home/#"):
         index.add_topic(added, Topic.parse(added))
         assert [key for key, _ in index.match({}, "home/window")][-1] == added
+
+
+def test_a_topic_alone_matches_topics_and_no_patterns() -> None:
+    index: Index[str] = Index()
+    index.add("anything", compile({"type": [{"exists": False}]}))
+    index.add_topic("room", Topic.parse("rooms/{room}"))
+    assert index.match_topic("rooms/attic") == (("room", {"room": "attic"}),)
+    assert index.match_topic("rooms") == ()
+
+
+def test_to_look_for_a_topic_alone_goes_on_as_the_index_changes() -> None:
+    index: Index[str] = Index()
+    found = index.match_topic
+    assert found("home/door") == ()
+    index.add_topic("home", Topic.parse("home/+"))
+    assert found("home/door") == (("home", {}),)
+    index.remove("home")
+    assert found("home/door") == ()
 
 
 def test_an_event_without_a_topic_matches_no_topic() -> None:
@@ -367,6 +386,7 @@ def test_memory_stays_the_same_however_many_values_come() -> None:
         tracemalloc.reset_peak()
         for number in numbers:
             index.match({"id": f"p3{number}", "n": number, "x": f"{number}y"}, f"topic/{number}")
+            index.match_topic(f"other/{number}")
         return tracemalloc.get_traced_memory()[1]
 
     tracemalloc.start()

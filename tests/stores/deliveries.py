@@ -363,7 +363,8 @@ class Delivery:
 
     def _follow_up(self, reply: str) -> None:
         model, task = self._machine.model, self._task
-        follow_up = self._machine.engine.source_of(task.event).follow_up(task.event, Reply(reply))
+        source = self._machine.engine.source_of(task.event)
+        follow_up = source.follow_up(task.event, Reply(reply)) if source.follow_up else None
         if self._run.answered and follow_up and follow_up not in model.requested[task.work]:
             model.request(task.work, [follow_up])
 

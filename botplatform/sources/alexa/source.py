@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 from botplatform import codec
-from botplatform.attributes import check_time
+from botplatform.attributes import check_time, is_usual_time
 from botplatform.errors import Rejected
-from botplatform.event import Event
+from botplatform.event import NO_EXTENSIONS, Event
 from botplatform.reply import Reply
-from botplatform.source import Post, Raw, Source, quoted, text_at
+from botplatform.source import Post, Raw, Source, quoted
 from botplatform.subscription import Subscription
 
 # Alexa Skills Kit, "Request and Response JSON Reference": 8 seconds, of which the network keeps some.
@@ -18,6 +20,9 @@ REPLY_WITHIN = 7.0
 # Nothing can be said later without being asked.
 LATE = Reply("I am still working on it. Ask me again in a moment.")
 _TYPE = "com.amazon.alexa."
+_SKILL = "urn:alexa:skill:"
+# What nearly every intent has; not to ask for one after the other is what makes most of them cheap.
+_usual = itemgetter("requestId", "type", "timestamp", "intent")
 _SILENT = (f"{_TYPE}SessionEndedRequest", f"{_TYPE}AlexaSkillEvent.")
 
 
@@ -39,6 +44,24 @@ def recognizes(value: Any) -> bool:
 
 
 def _event(body: Any) -> Event:
+    try:
+        request, session = body["request"], body["session"]
+        id, kind, time, intent = _usual(request)
+        skill, partition, name = session["application"]["applicationId"], session["sessionId"], intent["name"]
+        if (
+            type(id) is type(kind) is type(time) is type(skill) is type(partition) is type(name) is str
+            and (id and kind and time and skill and partition and name and "directive" not in body)
+            and is_usual_time(time)
+        ):
+            key = MappingProxyType({"partitionkey": partition})
+            return Event.of_record(id, f"{_SKILL}{skill}", _TYPE + kind, name, time, body, key)
+    except (LookupError, TypeError, ValueError):
+        pass
+    return _of_unusual(body)
+
+
+def _of_unusual(body: Any) -> Event:
+    """The same, looking closely: at what lacks something that nearly every intent has."""
     request, session = _request(body), _object(body, "session")
     id, kind, time = _text(request, "requestId"), _text(request, "type"), _text(request, "timestamp")
     if not id or not kind:
@@ -47,16 +70,16 @@ def _event(body: Any) -> Event:
     if time:
         check_time(time)
     partition = _text(session, "sessionId") or _text(_object(session, "user"), "userId")
-    key: dict[str, str | int | bool] | None = {"partitionkey": partition} if partition else None
-    source = f"urn:alexa:skill:{application(body) or 'unknown'}"
+    key = MappingProxyType({"partitionkey": partition}) if partition else NO_EXTENSIONS
+    source = f"{_SKILL}{application(body) or 'unknown'}"
     return Event.of_record(id, source, _TYPE + kind, _subject(request, kind), time, body, key)
 
 
 def _request(body: Any) -> dict[str, Any]:
-    if isinstance(body, dict) and "directive" in body:
+    if type(body) is dict and "directive" in body:
         raise Rejected("an Alexa Smart Home directive; only requests to custom skills are understood", "directive")
-    request = body.get("request") if isinstance(body, dict) else None
-    if not isinstance(request, dict):
+    request = body.get("request") if type(body) is dict else None
+    if type(request) is not dict:
         raise Rejected("no Alexa request: it has no object 'request'", "request")
     return request
 
@@ -71,20 +94,22 @@ def _subject(request: dict[str, Any], kind: str) -> str | None:
 def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
     """The object in a field, an empty one where there is none."""
     value = fields.get(name)
-    return value if isinstance(value, dict) else {}
+    return value if type(value) is dict else {}
 
 
 def _text(fields: dict[str, Any], name: str) -> str | None:
-    """What `text_at` says of one field: for a path of one name that is half the work."""
+    """The text in a field; None where there is none or an empty one."""
     value = fields.get(name)
-    return value if value and isinstance(value, str) else None
+    return value if value and type(value) is str else None
 
 
 def application(body: Any) -> str | None:
     """The id of the skill a request is for."""
-    return text_at(body, "session", "application", "applicationId") or text_at(
-        body, "context", "System", "application", "applicationId"
-    )
+    return _skill(_object(body, "session")) or _skill(_object(_object(body, "context"), "System"))
+
+
+def _skill(place: dict[str, Any]) -> str | None:
+    return _text(_object(place, "application"), "applicationId")
 
 
 def reply_within(event: Event) -> float | None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final
 
 from botplatform import codec
 from botplatform.attributes import rfc3339
 from botplatform.effect import CHAIN_PROPERTY
 from botplatform.errors import Rejected
-from botplatform.event import JSON, Event
+from botplatform.event import JSON, UNDECODED, Event
 from botplatform.router import MQTT_MESSAGE
 from botplatform.source import Raw, Source, quoted, text_at
 from botplatform.sources.mqtt.message import Message
@@ -35,9 +36,9 @@ def to_event(message: Message, id: str, broker: str, time: datetime | str | None
     topic, payload, instant = message.topic, message.payload, rfc3339(time) if isinstance(time, datetime) else time
     extensions = _extensions(topic, message.qos, message.retain)
     if message.properties:
-        extensions = {**extensions, **_chain(message.properties)}
+        extensions = MappingProxyType({**extensions, **_chain(message.properties)})
     if codec.is_json(payload):
-        return Event.of_record(id, broker, MQTT_MESSAGE, topic, instant, None, extensions, payload)
+        return Event.of_record(id, broker, MQTT_MESSAGE, topic, instant, UNDECODED, extensions, payload)
     return Event(
         id=id,
         source=broker,
@@ -51,9 +52,9 @@ def to_event(message: Message, id: str, broker: str, time: datetime | str | None
 
 
 @lru_cache(TOPICS)
-def _extensions(topic: str, qos: int, retain: bool) -> dict[str, str | int | bool]:
+def _extensions(topic: str, qos: int, retain: bool) -> Mapping[str, str | int | bool]:
     """Those that events of a topic share, for they are not to be changed."""
-    return {"mqttqos": qos, "mqttretain": retain, "partitionkey": topic}
+    return MappingProxyType({"mqttqos": qos, "mqttretain": retain, "partitionkey": topic})
 
 
 def _chain(properties: tuple[tuple[str, str], ...]) -> dict[str, str]:

@@ -6,11 +6,12 @@ from binascii import a2b_hex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from botplatform import codec
 from botplatform.errors import Rejected
-from botplatform.event import Event
+from botplatform.event import NO_EXTENSIONS, Event
 from botplatform.reply import Reply
 from botplatform.source import EffectRequest, Raw, Source, quoted, text_at
 from botplatform.subscription import Subscription
@@ -96,7 +97,7 @@ def _unescaped(text: str) -> str:
 
 def _event(payload: dict[str, Any], raw: Raw) -> Event:
     kind, subject, partition = _kind(payload)
-    key: dict[str, str | int | bool] | None = {"partitionkey": partition} if partition else None
+    key = MappingProxyType({"partitionkey": partition}) if partition else NO_EXTENSIONS
     source, time = f"urn:slack:{_team(payload)}", _time(payload, raw)
     return Event.of_record(_id(payload), source, f"com.slack.{kind}", subject, time, payload, key)
 

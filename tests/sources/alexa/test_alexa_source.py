@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from botplatform import Card, alexa
@@ -76,6 +78,29 @@ def test_a_request_without_a_session_is_of_the_skill_in_its_context() -> None:
     event = event_of(body)
     assert event.source == "urn:alexa:skill:amzn1.ask.skill.1"
     assert event.key is None
+
+
+VALUES = st.none() | st.integers() | st.text(max_size=2) | st.sampled_from([[], {}, {"name": ""}, {"name": ["x"]}])
+
+
+def told(found: Event | Rejected) -> Any:
+    return (found.reason, found.where) if isinstance(found, Rejected) else found.attributes()
+
+
+@settings(max_examples=500, deadline=None, database=None, derandomize=True)
+@given(
+    changes=st.dictionaries(st.sampled_from(["requestId", "type", "timestamp", "intent"]), VALUES, max_size=2),
+    session=st.dictionaries(st.just("sessionId"), VALUES),
+    more=st.sampled_from([{}, {"directive": {}}]),
+)
+def test_any_values_make_the_same_event_wherever_the_skill_is_named(
+    changes: dict[str, Any], session: dict[str, Any], more: dict[str, Any]
+) -> None:
+    body = {**intent(), **more, "session": {"sessionId": "1", **session}}
+    body["request"] |= changes
+    in_session = {**body, "session": {**body["session"], "application": SKILL}}
+    in_context = {**body, "context": {"System": {"application": SKILL}}}
+    assert told(read(in_session)) == told(read(in_context))
 
 
 @pytest.mark.parametrize(
