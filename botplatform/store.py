@@ -85,6 +85,8 @@ def effect_key(work: Work, position: int) -> str:
 class Commit(NamedTuple):
     """All that one run of one handler wants to happen, together or not at all.
 
+    `work` is a share of this very `event`: it has its source and its id.
+
     `found` are the JSON bytes of what it read (None: there was nothing), for stores that do not look again.
 
     `chained` says, where several are submitted in one call (`SqliteStore.submit`; elsewhere it means nothing), that the

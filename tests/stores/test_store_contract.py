@@ -373,7 +373,8 @@ def test_a_unit_of_as_many_values_as_a_handler_may_touch_fits_into_one_commit(st
 def test_any_characters_may_be_in_any_name(store: Store) -> None:
     works = [Work(*names, "demo.handle") for names in (("a#b", "c"), ("a", "b#c"), ("a%23b", "c"), ("ü" * 2000, "é"))]
     for work in works:
-        store.commit(Commit(work, happened(), Outcome(reply={"text": work.source}), effects=REQUESTS[:1]))
+        event = happened(work.id, source=work.source)
+        store.commit(Commit(work, event, Outcome(reply={"text": work.source}), effects=REQUESTS[:1]))
 
     assert [store.outcome(work).reply for work in works] == [{"text": work.source} for work in works]  # type: ignore[union-attr]
     assert [effect.work for effect in store.pending()] == works

@@ -23,7 +23,7 @@ from botplatform.store import (
 )
 from botplatform.stores.sqlite import rows
 from botplatform.stores.sqlite.changes import Draft, Values, changed
-from botplatform.stores.sqlite.log import RECORD, Log
+from botplatform.stores.sqlite.log import NUMBER, RECORD, RECORD_NEW, Log
 from botplatform.stores.sqlite.reading import OUTCOME, PENDING, to_outcome, to_pending, to_row
 from botplatform.stores.sqlite.writer import outcome_of
 
@@ -107,16 +107,26 @@ class Group:
 
         Where that is not to be `expected`, it raises sqlite3.IntegrityError.
         """
-        connection, marks = self._connection, [*self._marks.values()]
+        connection, numbers = self._connection, self._numbered()
+        marks = [(numbers[work[:2]], *mark) for work, mark in self._marks.items()]
         if rows.execute(connection, _MARK_NEW if expected else _MARK, marks) < len(marks):
             return False
-        rows.execute(connection, RECORD, [*self._events.values()])
         rows.execute(connection, _REQUEST, self._effects)
         self._draft.save()
         # Not only what a run took from there: a dead letter whose event is delivered once more may succeed.
         if connection.execute("SELECT 1 FROM inbox LIMIT 1").fetchone():
             rows.execute(connection, "DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", self._works)
         return True
+
+    def _numbered(self) -> Mapping[tuple[str, str], int]:
+        """The numbers of the events, which are in the log from now on."""
+        entries = [*self._events.values()]
+        if rows.execute(self._connection, RECORD_NEW, entries) == len(entries):
+            # SQLite, "SQLite Autoincrement": what is inserted without a number gets one more than the largest.
+            (last,) = self._connection.execute("SELECT last_insert_rowid()").fetchone()
+            return dict(zip(self._events, range(last - len(entries) + 1, last + 1), strict=True))
+        rows.execute(self._connection, RECORD, entries)
+        return {event: self._connection.execute(NUMBER, event).fetchone()[0] for event in self._events}
 
     def _new(self, commit: Commit, progress: Call) -> Committed:
         """Note all that is to be written; what is wrong with the commit is raised before anything is noted."""
@@ -178,7 +188,7 @@ def outcome_in(connection: sqlite3.Connection, work: Work) -> Outcome | None:
     return to_outcome(row) if row else None
 
 
-_MARK: Final = "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_MARK: Final = "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _MARK_NEW: Final = f"{_MARK} ON CONFLICT DO NOTHING"
 _REQUEST: Final = """INSERT INTO effects
     (number, source, id, handler, position, name, arguments, ordering, status, changed)

@@ -7,6 +7,7 @@ from typing import Any
 
 from botplatform.errors import StateUnavailable
 from botplatform.store import StateKey, Value
+from botplatform.stores.sqlite.log import NUMBER
 
 Query = Callable[[str, tuple[Any, ...]], list[Any]]
 
@@ -54,7 +55,7 @@ def as_of(query: Query, source: str, id: str, handler: str = "") -> StateAsOf:
         if version is None:
             raise StateUnavailable(f"{id} was handled before this version was installed, which keeps what changes")
         return StateAsOf(query, version, finished)
-    for (received,) in query("SELECT received FROM events WHERE (source, id) = (?, ?)", (source, id)):
+    for (received,) in query("SELECT received FROM log WHERE (source, id) = (?, ?)", (source, id)):
         (version,) = query("SELECT max(number) FROM changes WHERE changed < ?", (received,))[0]
         return StateAsOf(query, version or 0, received)
     raise StateUnavailable(f"{id} of {source} is not in the log")
@@ -65,5 +66,5 @@ _CHANGED_SINCE = """SELECT before, size FROM changes WHERE (plugin, key) = (?, ?
 _UNCHANGED = "SELECT value, version FROM state WHERE (plugin, key) = (?, ?) AND (expires IS NULL OR expires > ?)"
 _KEYS = """SELECT key FROM state WHERE plugin = ? AND key >= ? AND key < ?
     UNION SELECT key FROM changes WHERE plugin = ? AND key >= ? AND key < ? AND number > ? ORDER BY key"""
-_HANDLED = """SELECT version_before, finished FROM outcomes WHERE (source, id) = (?, ?) AND (? = '' OR handler = ?)
+_HANDLED = f"""SELECT version_before, finished FROM outcomes WHERE number = ({NUMBER}) AND (? = '' OR handler = ?)
     ORDER BY version_before LIMIT 1"""

@@ -10,7 +10,7 @@ from typing import Any
 
 from botplatform.event import Event
 from botplatform.store import Run, StateKey, Work, Write
-from botplatform.stores.sqlite.log import Log
+from botplatform.stores.sqlite.log import NUMBER, Log
 from botplatform.stores.sqlite.search import Search, in_inbox
 from botplatform.stores.sqlite.writer import ReadOnly, Writer
 
@@ -174,7 +174,7 @@ _PUT = """INSERT INTO inbox (source, id, handler, envelope, attempts, due, dead,
 
 
 def _is_done(connection: sqlite3.Connection, work: Work) -> bool:
-    sql = "SELECT 1 FROM outcomes WHERE (source, id, handler) = (?, ?, ?)"
+    sql = f"SELECT 1 FROM outcomes WHERE number = ({NUMBER}) AND handler = ?"
     return connection.execute(sql, work).fetchone() is not None
 
 

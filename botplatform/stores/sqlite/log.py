@@ -83,15 +83,15 @@ class Log:
     def count(self, search: Search = _EVERYTHING) -> int:
         """How many entries there are."""
         condition, values = in_log(search)
-        return int(self._query(f"SELECT count(*) FROM events WHERE {condition}", values)[0][0])
+        return int(self._query(f"SELECT count(*) FROM log WHERE {condition}", values)[0][0])
 
     def by_id(self, id: str) -> list[int]:
         """The numbers of the entries whose events have an id: one for each source that uses it."""
-        return [number for (number,) in self._query("SELECT seq FROM events WHERE id = ? ORDER BY seq", (id,))]
+        return [number for (number,) in self._query(_BY_ID, (id,))]
 
     def envelope(self, number: int) -> Event | None:
         """An entry's event, its secrets masked; None when there is no such entry, or it was rejected."""
-        rows = self._query("SELECT envelope FROM events WHERE seq = ?", (number,))
+        rows = self._query(_ENVELOPE, (number,))
         return Event.from_json(rows[0][0]) if rows and rows[0][0] else None
 
     def event(self, number: int) -> dict[str, Any] | None:
@@ -99,7 +99,7 @@ class Log:
         rows = self._query(f"{_SELECT} WHERE seq = ?", (number,))
         if not rows:
             return None
-        envelope = self._query("SELECT envelope FROM events WHERE seq = ?", (number,))[0][0]
+        envelope = self._query(_ENVELOPE, (number,))[0][0]
         return {**self._entry(rows[0]), "envelope": codec.decode(envelope) if envelope else None}
 
     def effects(self, name: str, limit: int = 50) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ class Log:
     def _entry(self, row: Any) -> dict[str, Any]:
         entry = dict(zip(_COLUMNS, row, strict=True))
         key = (entry["source"], entry["id"])
-        handlers = [self._handled(key, done) for done in self._query(_OUTCOMES, key)]
+        handlers = [self._handled(key, done) for done in self._query(_OUTCOMES, (entry["number"],))]
         handlers += [_unfinished(item) for item in self._query(_INBOX, key)]
         return {**entry, "handlers": handlers}
 
@@ -134,15 +134,24 @@ class Log:
 
 _INSERT = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-RECORD: Final = f"{_INSERT} ON CONFLICT DO NOTHING"
-"""Logs an event; one that is there already stays as it is."""
-_RECORD_OR_COUNT = f"{_INSERT} ON CONFLICT DO UPDATE SET deliveries = deliveries + 1"
+RECORD_NEW: Final = f"{_INSERT} ON CONFLICT DO NOTHING"
+"""Logs an event, unless it has a number already."""
+RECORD: Final = f"""{_INSERT} ON CONFLICT DO UPDATE SET type = excluded.type, subject = excluded.subject,
+    received = excluded.received, envelope = excluded.envelope WHERE received < 0"""
+"""Logs an event; one that is in the log already stays as it is."""
+_RECORD_OR_COUNT = f"""{_INSERT} ON CONFLICT DO UPDATE SET deliveries = deliveries + 1,
+    received = iif(received < 0, excluded.received, received), subject = coalesce(subject, excluded.subject),
+    envelope = coalesce(envelope, excluded.envelope)"""
+NUMBER: Final = "SELECT seq FROM events WHERE (source, id) = (?, ?)"
+"""The number that an event has, also where it is in the log no more."""
+_BY_ID = "SELECT seq FROM log WHERE seq IN (SELECT seq FROM events WHERE id = ?) ORDER BY seq"
+_ENVELOPE = "SELECT envelope FROM log WHERE seq = ?"
 _COUNT = "UPDATE events SET deliveries = deliveries + 1 WHERE (source, id) = (?, ?)"
 _COLUMNS = ("number", "source", "id", "type", "subject", "received", "verdict", "reason", "deliveries", "replay_of")
 _SELECT = """SELECT seq, source, id, type, subject, received, verdict, reason, deliveries,
-    CAST(envelope AS TEXT) ->> 'replayof' FROM events"""
+    CAST(envelope AS TEXT) ->> 'replayof' FROM log"""
 _OUTCOMES = """SELECT handler, finished, took, attempts, reply, suppressed, version_before, version_after
-    FROM outcomes WHERE (source, id) = (?, ?)"""
+    FROM outcomes WHERE number = ?"""
 _CHANGES = "SELECT plugin, key, before, after, size FROM changes WHERE number > ? AND number <= ? ORDER BY number"
 _INBOX = "SELECT seq, handler, attempts, due, dead, reason FROM inbox WHERE (source, id) = (?, ?) ORDER BY seq"
 _EFFECTS = "SELECT number, name, arguments, status, attempts, changed, result FROM effects"

@@ -18,7 +18,7 @@ from botplatform.stores.sqlite.changes import READ
 from botplatform.stores.sqlite.copying import open_read_only
 from botplatform.stores.sqlite.history import StateAsOf, as_of
 from botplatform.stores.sqlite.inbox import Inbox
-from botplatform.stores.sqlite.log import Log
+from botplatform.stores.sqlite.log import NUMBER, Log
 from botplatform.stores.sqlite.schema import MIGRATIONS
 from botplatform.stores.sqlite.writer import ReadOnly
 
@@ -86,11 +86,11 @@ def reading(path: Path, clock: Callable[[], float] = time.time) -> Iterator[Read
         yield Reading(query, clock, log, Inbox(ReadOnly(), query, clock, log, lambda *_: None))
 
 
-OUTCOME = "SELECT reply, attempts, took, suppressed FROM outcomes WHERE (source, id, handler) = (?, ?, ?)"
+OUTCOME = f"SELECT reply, attempts, took, suppressed FROM outcomes WHERE number = ({NUMBER}) AND handler = ?"
 # The order is SQLite's as written: it would rather go through all outcomes than look so many up.
 OUTCOMES = """SELECT o.source, o.id, o.handler, reply, attempts, took, suppressed
-    FROM json_each(?) AS work CROSS JOIN outcomes AS o
-    ON (o.source, o.id, o.handler) = (work.value ->> 0, work.value ->> 1, work.value ->> 2)"""
+    FROM json_each(?) AS work CROSS JOIN outcomes AS o ON handler = work.value ->> 2
+    AND number = (SELECT seq FROM events WHERE (source, id) = (work.value ->> 0, work.value ->> 1))"""
 PENDING = """SELECT number, source, id, handler, position, name, arguments, ordering, attempts
     FROM effects WHERE status = 'pending'"""
 _SCAN = """SELECT key, value, version FROM state WHERE plugin = ? AND key >= ? AND key < ?

@@ -20,6 +20,13 @@ from botplatform.stores.sqlite.schema import BEGINNING, MIGRATIONS
 _HEADER = 100
 _VALID_FOR = slice(92, 96)
 
+# The last version whose markers have no numbers.
+_UNNUMBERED = 3
+_KNOW_MARKED = """INSERT OR IGNORE INTO events (seq, source, id, type, received, verdict, reason)
+    SELECT number, source, id, '', -1, 'accepted', '' FROM outcomes GROUP BY number"""
+_FORGET_UNKNOWN = """DELETE FROM outcomes AS o
+    WHERE NOT EXISTS (SELECT 1 FROM events AS e WHERE (e.seq, e.source, e.id) = (o.number, o.source, o.id))"""
+
 
 class Saved(NamedTuple):
     """How many rows of a table were saved, and whether those are all there were."""
@@ -32,15 +39,21 @@ def rescue(damaged: Path, target: Path) -> Mapping[str, Saved]:
     """Save what can be read of a database, which stays as it is, into a new file; returns what that was, by table.
 
     A table is read from its beginning up to a place that cannot be read, and then from its end back to one: what lies
-    between two such places is lost. Raises sqlite3.Error or OSError when the new file cannot be written.
+    between two such places is lost. What was written before markers had numbers is put into a file of that time. Raises
+    sqlite3.Error or OSError when the new file cannot be written.
     """
     partial = target.with_name(f"{target.name}.partial")
     partial.unlink(missing_ok=True)
-    with closing(sqlite3.connect(partial, isolation_level=None)) as new:
-        new.executescript("".join(MIGRATIONS) + f"PRAGMA user_version = {len(MIGRATIONS)};")
-        header = partial.read_bytes()[:_HEADER]
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            saved = _save(_readable(damaged, Path(folder), header), new)
+    with (
+        closing(sqlite3.connect(partial, isolation_level=None)) as new,
+        tempfile.TemporaryDirectory(dir=target.parent) as folder,
+    ):
+        new.executescript("".join(MIGRATIONS[:_UNNUMBERED]))
+        with closing(_readable(damaged, Path(folder), partial.read_bytes()[:_HEADER])) as old:
+            columns = _columns(old, "outcomes")
+            version = len(MIGRATIONS) if "number" in columns or not columns else _UNNUMBERED
+            new.executescript("".join(MIGRATIONS[_UNNUMBERED:version]) + f"PRAGMA user_version = {version};")
+            saved = _save(old, new)
     move(partial, target)
     return saved
 
@@ -76,23 +89,26 @@ def _text(data: bytes) -> str | None:
 
 
 def _save(old: sqlite3.Connection, new: sqlite3.Connection) -> Mapping[str, Saved]:
-    with closing(old):
-        new.execute("BEGIN")
+    new.execute("BEGIN")
+    new.execute("DELETE FROM changes")
+    tables = [name for (name,) in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    saved = {table: _save_table(table, old, new) for table in tables}
+    if not saved["changes"].whole:
+        # With gaps in it, nobody can tell what there was before them.
         new.execute("DELETE FROM changes")
-        tables = [name for (name,) in new.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        saved = {table: _save_table(table, old, new) for table in tables}
-        if not saved["changes"].whole:
-            # With gaps in it, nobody can tell what there was before them.
-            new.execute("DELETE FROM changes")
-            new.execute(BEGINNING, (time.time_ns(),))
-            saved["changes"] = Saved(0, whole=False)
-        new.execute("COMMIT")
+        new.execute(BEGINNING, (time.time_ns(),))
+        saved["changes"] = Saved(0, whole=False)
+    if "number" in _columns(new, "outcomes"):
+        # The number of an event whose row is lost would be given to another, which then were done.
+        new.execute(_KNOW_MARKED)
+        new.execute(_FORGET_UNKNOWN)
+    new.execute("COMMIT")
     return saved
 
 
 def _save_table(table: str, old: sqlite3.Connection, new: sqlite3.Connection) -> Saved:
     known = new.execute(f"PRAGMA table_info({table})").fetchall()
-    there = {name for _, name, *_ in _Rows(old, f"PRAGMA table_info({table})")}
+    there = _columns(old, table)
     columns = [name for _, name, *_ in known if name in there]
     if not columns:
         return Saved(0, whole=False)
@@ -104,6 +120,10 @@ def _save_table(table: str, old: sqlite3.Connection, new: sqlite3.Connection) ->
     if not whole:
         _insert(new, insert, _Rows(old, select + ", ".join(f"{name} DESC" for name in key)))
     return Saved(new.total_changes - before, whole)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {name for _, name, *_ in _Rows(connection, f"PRAGMA table_info({table})")}
 
 
 class _Rows:

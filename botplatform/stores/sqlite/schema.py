@@ -120,6 +120,40 @@ MIGRATIONS: Final = (
     -- It had all of each marker once more, for what is done once an hour: pruning reads the table instead.
     DROP INDEX outcomes_finished;
     """,
+    """
+    -- The row of an event says what its number is, and stays as long as any of its markers: if it has to leave the log
+    -- before, `received` becomes -1, and subject, reason and envelope go.
+    CREATE VIEW log AS SELECT * FROM events WHERE received >= 0;
+
+    -- Of markers that outlived their log entries, with numbers before those of all others.
+    INSERT INTO events (seq, source, id, type, received, verdict, reason)
+        SELECT coalesce((SELECT min(seq) FROM events), (SELECT count(*) FROM outcomes) + 1)
+            - row_number() OVER (ORDER BY min(finished) DESC), source, id, '', -1, 'accepted', ''
+        FROM outcomes AS o
+        WHERE NOT EXISTS (SELECT 1 FROM events AS e WHERE (e.source, e.id) = (o.source, o.id)) GROUP BY source, id;
+
+    -- A marker has the number of its event: so new ones come behind the others, wherever the event's id would be.
+    ALTER TABLE outcomes RENAME TO outcomes_by_id;
+    CREATE TABLE outcomes (
+        number INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        id TEXT NOT NULL,
+        handler TEXT NOT NULL,
+        finished REAL NOT NULL,
+        took REAL NOT NULL,
+        attempts INTEGER NOT NULL,
+        reply BLOB,
+        suppressed BLOB,
+        version_before INTEGER,
+        version_after INTEGER,
+        PRIMARY KEY (number, handler)
+    ) WITHOUT ROWID;
+    -- The order of the join is SQLite's as written: it would rather look each marker up than sort them.
+    INSERT INTO outcomes
+        SELECT seq, o.* FROM outcomes_by_id AS o CROSS JOIN events AS e ON (e.source, e.id) = (o.source, o.id)
+        ORDER BY seq, handler;
+    DROP TABLE outcomes_by_id;
+    """,
 )
 
 

@@ -33,7 +33,7 @@ class Search(NamedTuple):
 
 
 def in_log(search: Search) -> Condition:
-    """The condition for rows of `events`."""
+    """The condition for rows of `log`."""
     return _all(
         [
             *_times("received", search),
@@ -82,14 +82,16 @@ def _named(column: str, wanted: str) -> Iterator[Condition]:
         yield f"{column} >= ? AND {column} < ?", (wanted, wanted + "\U0010ffff")
 
 
-# Where the rows are that say what became of an event: which table, and which of its rows.
+# Where the rows are that say what became of an event.
+_DONE = "outcomes WHERE number = log.seq"
+_KEPT = "inbox WHERE (inbox.source, inbox.id) = (log.source, log.id)"
 _PLACES = {
-    "done": (("outcomes", "TRUE"),),
-    "waiting": (("inbox", "dead = 0"),),
-    "dead": (("inbox", "dead = 1"),),
-    "failed": (("inbox", "dead = 1 OR attempts > 0"),),
+    "done": (_DONE,),
+    "waiting": (f"{_KEPT} AND dead = 0",),
+    "dead": (f"{_KEPT} AND dead = 1",),
+    "failed": (f"{_KEPT} AND (dead = 1 OR attempts > 0)",),
 }
-_ANYWHERE = (("outcomes", "TRUE"), ("inbox", "TRUE"))
+_ANYWHERE = (_DONE, _KEPT)
 
 
 def _became(search: Search) -> Iterator[Condition]:
@@ -98,12 +100,9 @@ def _became(search: Search) -> Iterator[Condition]:
         yield "verdict = ?", (search.verdict,)
     handler, values = _all([*_named("handler", search.handler)])
     places = _PLACES.get(search.verdict, _ANYWHERE if search.handler else ())
-    ways = [f"EXISTS (SELECT 1 FROM {table} AS t WHERE {_SAME} AND ({rows}) AND {handler})" for table, rows in places]
+    ways = [f"EXISTS (SELECT 1 FROM {place} AND {handler})" for place in places]
     if ways:
         yield " OR ".join(ways), values * len(ways)
-
-
-_SAME = "(t.source, t.id) = (events.source, events.id)"
 
 
 def _text(columns: Sequence[str], wanted: str) -> Iterator[Condition]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from botplatform.stores.sqlite.copying import beside
 from botplatform.stores.sqlite.opening import prepare, restore_at_start
 from botplatform.stores.sqlite.reading import reading
 from tests.handlers import SOURCE, happened
-from tests.stores.sqlite import damages
+from tests.stores.sqlite import damages, versions
+from tests.stores.sqlite.versions import DONE_IN_3
 from tests.stores.sqlite.work import KEY, commit, setting, waiting
 
 ROWS = 2000
@@ -101,6 +103,41 @@ def test_what_is_no_database_any_more_is_noticed_after_a_clean_end_too(
 
     SqliteStore(path).close()
     assert len(list(path.parent.glob("*.damaged-*Z"))) == 1
+
+
+def test_a_file_of_version_3_is_saved_too(path: Path) -> None:
+    versions.write(path, 3)
+    damages.behead(path)
+    prepare(path)
+
+    store = SqliteStore(path)
+    assert store.outcomes(DONE_IN_3).keys() == {*DONE_IN_3}
+    assert [entry["number"] for entry in store.log.events()] == [7, 8, 9]
+    store.close()
+
+
+def test_a_marker_is_known_where_its_log_entry_is_lost(damaged: Path) -> None:
+    """What is new must not get the number of one that is lost: it would count as done."""
+    with closing(sqlite3.connect(damaged, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM events WHERE seq > 1000")
+    damages.behead(damaged)
+    prepare(damaged)
+
+    store = SqliteStore(damaged)
+    assert not store.commit(commit(happened("new"))).outcome.duplicate
+    assert store.commit(commit(happened("1500"))).outcome.duplicate
+    store.close()
+
+
+def test_a_marker_of_another_event_than_its_number_says_is_not_saved(damaged: Path) -> None:
+    with closing(sqlite3.connect(damaged, isolation_level=None)) as connection:
+        connection.execute("UPDATE outcomes SET id = 'rubbish' WHERE number = 7")
+    damages.behead(damaged)
+    prepare(damaged)
+
+    with reading(damaged) as found:
+        assert found.outcome(commit(happened("5")).work)
+        assert not found.outcome(commit(happened("6")).work)
 
 
 def test_rubbish_is_not_saved(damaged: Path) -> None:

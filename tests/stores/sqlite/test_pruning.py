@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from botplatform.errors import StateUnavailable
 from botplatform.source import EffectRequest
 from botplatform.store import Outcome, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore, pruning
-from tests.handlers import SOURCE, happened
+from tests.handlers import SOURCE, TYPE, happened
 from tests.stores.conftest import Clock
 from tests.stores.sqlite.work import HANDLER, KEY, commit, setting, waiting
 
@@ -106,6 +107,62 @@ def test_a_marker_that_gets_an_effect_while_it_is_to_be_forgotten_stays(store: S
     assert [effect.request for effect in store.pending()] == [TEXT]
 
 
+def test_nothing_is_left_of_what_is_forgotten(store: SqliteStore, clock: Clock) -> None:
+    for n in range(5):
+        store.commit(commit(happened(str(n))))
+    store.prune(DAY, limit=2)
+    assert rows(store, "events") == rows(store, "outcomes") == 5  # the markers stay, and what says whose they are
+
+    clock.now += 2 * DAY
+    assert store.prune(DAY, limit=2) == 2
+    assert rows(store, "events") == rows(store, "outcomes") == 0
+
+
+def test_a_marker_that_was_set_late_does_not_keep_those_of_later_events(store: SqliteStore, clock: Clock) -> None:
+    store.inbox.keep([waiting(happened("slow"))])
+    store.commit(commit(happened("old")))
+    clock.now += 2 * DAY
+    store.commit(commit(happened("slow")))
+    store.prune(DAY)
+
+    assert store.outcomes([Work(SOURCE, id, HANDLER) for id in ("slow", "old")]).keys() == {
+        Work(SOURCE, "slow", HANDLER)
+    }
+
+
+def test_what_left_the_log_is_not_found_there(store: SqliteStore) -> None:
+    for n in range(3):
+        store.commit(commit(happened(str(n))))
+    store.prune(DAY, limit=1)
+
+    assert (store.log.count(), store.log.by_id("0"), store.log.event(1), store.log.envelope(1)) == (1, [], None, None)
+    with pytest.raises(StateUnavailable, match="not in the log"):
+        store.as_of(SOURCE, "0", "demo.second")
+
+
+def test_a_handler_of_an_event_that_left_the_log_puts_it_there_again(store: SqliteStore) -> None:
+    for n in range(3):
+        store.commit(commit(happened(str(n), subject="attic")))
+    store.prune(DAY, limit=1)
+    store.commit(commit(happened("0", subject="attic"))._replace(work=Work(SOURCE, "0", "demo.second")))
+
+    (entry,) = [entry for entry in store.log.events() if entry["id"] == "0"]
+    assert (entry["type"], entry["subject"], entry["verdict"], len(entry["handlers"])) == (TYPE, "attic", "accepted", 2)
+    assert store.log.envelope(entry["number"]) == happened("0", subject="attic")
+
+
+def test_an_event_that_left_the_log_and_that_nobody_listens_to_any_more_is_there_again(store: SqliteStore) -> None:
+    for n in range(3):
+        store.commit(commit(happened(str(n))))
+    store.prune(DAY, limit=1)
+    store.log.record(happened("0", subject="attic"), "unmatched")
+    store.write({})  # the log waits for nobody; this does
+
+    again, _ = store.log.events()
+    assert (again["id"], again["subject"], again["deliveries"]) == ("0", "attic", 2)
+    assert store.log.envelope(again["number"]) == happened("0", subject="attic")
+
+
 def test_of_more_events_than_the_limit_the_oldest_are_forgotten(store: SqliteStore) -> None:
     for n in range(5):
         store.commit(commit(happened(str(n))))
@@ -138,6 +195,11 @@ def test_changes_are_forgotten_with_their_events(store: SqliteStore, clock: Cloc
 
     assert store.as_of(SOURCE, "young").read(KEY).json == b"2"
     assert changes(store) == 2  # of the old ones the last, which says how far back the rest goes
+
+
+def rows(store: SqliteStore, table: str) -> int:
+    (found,) = store._query(f"SELECT count(*) FROM {table}", ())[0]
+    return int(found)
 
 
 def changes(store: SqliteStore) -> int:

@@ -13,35 +13,26 @@ from botplatform.errors import StateUnavailable
 from botplatform.store import Outcome, Work
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.reading import reading
-from botplatform.stores.sqlite.schema import COPIES, MIGRATIONS, migrate
+from botplatform.stores.sqlite.schema import COPIES, migrate
 from tests.handlers import SOURCE, happened
 from tests.stores.conftest import Clock
+from tests.stores.sqlite import versions
+from tests.stores.sqlite.versions import DONE_IN_3
 from tests.stores.sqlite.work import HANDLER, KEY, commit, setting, waiting
 
-# What version 1 wrote for an event that was handled, and for one that was given up.
-ROWS = """
-    INSERT INTO events VALUES (1, '/tests', '1', 'com.example.happened', NULL, 1799999000.0, 'accepted', '', NULL, 2);
-    INSERT INTO outcomes VALUES ('/tests', '1', 'demo.handle', 1799999001.0, 0.25, 1, '{"text":"hi"}', NULL);
-    INSERT INTO state VALUES ('demo', 'k', CAST('7' AS BLOB), 1799999001000000000, NULL);
-    INSERT INTO effects VALUES
-        (1, '/tests', '1', 'demo.handle', 0, 'text', '{"to":"owner"}', 'owner', 'pending', 1, 1799999001.0, NULL);
-"""
-# What version 2 wrote for an event that changed a value.
-ROWS_OF_2 = """
-    INSERT INTO events VALUES (1, '/tests', '1', 'com.example.happened', NULL, 1799999000.0, 'accepted', '', NULL, 1);
-    INSERT INTO outcomes VALUES
-        ('/tests', '1', 'demo.handle', 1799999001.0, 0.25, 1, NULL, NULL, 1, 1799999001000000000);
-    INSERT INTO state VALUES ('demo', 'k', CAST('7' AS BLOB), 1799999001000000000, NULL);
-    INSERT INTO changes VALUES (1799999001000000000, 'demo', 'k', NULL, CAST('7' AS BLOB), NULL, 1799999001.0);
-"""
+
+@pytest.fixture
+def third(path: Path) -> Path:
+    """A file as version 3 left it."""
+    versions.write(path, 3)
+    return path
 
 
 @pytest.fixture
 def old(path: Path) -> Path:
     """A file as version 1 left it."""
+    versions.write(path, 1)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"BEGIN; {MIGRATIONS[0]} PRAGMA user_version = 1; {ROWS} COMMIT;")
         row = (2, SOURCE, "2", HANDLER, happened("2", data={"a": 1}).to_json(), 5, 9.0, 1, "hopeless", 9.0)
         connection.execute(f"INSERT INTO inbox VALUES ({', '.join('?' * len(row))})", row)
     return path
@@ -72,9 +63,7 @@ def test_a_file_of_version_1_goes_on_in_this_one(old: Path, clock: Clock) -> Non
 
 
 def test_a_file_of_version_2_goes_on_in_this_one(path: Path, clock: Clock) -> None:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"BEGIN; {''.join(MIGRATIONS[:2])} PRAGMA user_version = 2; {ROWS_OF_2} COMMIT;")
+    versions.write(path, 2)
     store = SqliteStore(path, clock)
 
     assert store.outcome(Work(SOURCE, "1", HANDLER)) == Outcome(took=0.25, duplicate=True)
@@ -83,6 +72,61 @@ def test_a_file_of_version_2_goes_on_in_this_one(path: Path, clock: Clock) -> No
     assert store.as_of(SOURCE, "1").read(KEY).json is None
     assert store.as_of(SOURCE, "2").read(KEY).json == b"7"
     assert [len(handled["changes"]) for entry in store.log.events() for handled in entry["handlers"]] == [1, 1]
+    store.close()
+
+
+def test_everything_in_the_log_of_version_3_is_there_in_this_one(third: Path, clock: Clock) -> None:
+    store = SqliteStore(third, clock)
+    entries = store.log.events()
+
+    assert [(entry["number"], entry["id"], entry["deliveries"]) for entry in entries] == [
+        (7, "b", 2),
+        (8, None, 1),
+        (9, "a", 1),
+    ]
+    assert [[handled["handler"] for handled in entry["handlers"]] for entry in entries] == [
+        [HANDLER, "demo.slow"],
+        [],
+        [HANDLER, "demo.other"],
+    ]
+    (done, _), (first, second) = entries[0]["handlers"], entries[2]["handlers"]
+    assert [effect["arguments"] for effect in done["effects"]] == [{"to": "owner"}]
+    assert [(change["before"], change["after"]) for change in done["changes"]] == [(6, 7)]
+    assert (first["reply"], first["suppressed"], first["finished"]) == ({"text": "a"}, ["a text"], 1799999003.0)
+    assert (second["reply"], second["attempts"], second["took"]) == (None, 2, 0.5)
+    assert [store.as_of(SOURCE, id).read(KEY).json for id in "ab"] == [b"7", b"6"]
+    store.close()
+
+
+@pytest.mark.parametrize("work", DONE_IN_3, ids=str)
+def test_work_that_was_done_in_version_3_is_not_done_again(third: Path, clock: Clock, work: Work) -> None:
+    store = SqliteStore(third, clock)
+    known = store.outcome(work)
+    again = commit(happened(work.id, source=work.source))._replace(work=work)
+
+    assert known
+    assert store.outcomes(DONE_IN_3)[work] == store.commit(again).outcome == known
+    assert known.reply == ({"text": work.id} if (work.source, work.handler) == (SOURCE, HANDLER) else None)
+    store.close()
+
+
+def test_events_that_version_3_did_not_know_come_behind_the_others(third: Path, clock: Clock) -> None:
+    store = SqliteStore(third, clock)
+    store.commit(commit(happened("new")))
+
+    assert [(entry["number"], entry["id"]) for entry in store.log.events(after=8)] == [(9, "a"), (10, "new")]
+    assert store.log.count() == 4
+    store.close()
+
+
+def test_where_the_log_of_version_3_was_empty_numbers_are_positive(third: Path, clock: Clock) -> None:
+    with closing(sqlite3.connect(third, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM events")
+    store = SqliteStore(third, clock)
+    store.commit(commit(happened("new")))
+
+    assert [entry["id"] for entry in store.log.events()] == ["new"]
+    assert store.outcomes(DONE_IN_3).keys() == {*DONE_IN_3}
     store.close()
 
 

@@ -220,6 +220,18 @@ def test_an_event_that_several_handlers_handle_is_logged_once(store: SqliteStore
     assert [len(entry["handlers"]) for entry in store.log.events()] == [2]
 
 
+@pytest.mark.parametrize("others", [0, 20])
+def test_an_event_that_another_call_logged_has_one_entry_with_all_its_handlers(store: SqliteStore, others: int) -> None:
+    first, other = adding("1"), [adding(f"other {n}") for n in range(others)]
+    second = first._replace(work=first.work._replace(handler="demo.second"))
+
+    assert kinds(submitted(store, [first, adding("2")])) == ["done"] * 2
+    assert kinds(submitted(store, [*other, second, first])) == ["done"] * (others + 1) + ["duplicate"]
+    store._recent.forget()
+    assert store.outcomes([first.work, second.work]).keys() == {first.work, second.work}
+    assert [len(entry["handlers"]) for entry in store.log.events()] == [2, 1, *[1] * others]
+
+
 def test_the_outcomes_of_many_are_found_in_memory_and_in_the_file(store: SqliteStore) -> None:
     done = [adding(str(n), outcome=Outcome(reply={"number": n})) for n in range(4)]
     submitted(store, done[:2])
