@@ -19,7 +19,7 @@ GROUP_LIMIT = 512
 GROUP_TIME = 0.01
 # What was told ahead of its commit goes to disk with the next group that somebody waits for, or when it is so much, or
 # with the next look at what runs.
-AHEAD_LIMIT = 256
+AHEAD_LIMIT = 128
 # Seconds after which the others in its group wait no longer for a job.
 SLOW = 0.05
 
