@@ -97,6 +97,7 @@ def test_an_open_event_keeps_the_search(console: Session, page: Page) -> None:
     number = console.happen("locks/well/state", "open")
     page.goto(f"{console.platform.url}/console/#?subject=locks%2Fwell%2F*")
     row(page, number).locator("a").click()
+    expect(page.get_by_role("dialog", name="locks/well/state")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page).to_have_url(f"{console.platform.url}/console/#?subject=locks%2Fwell%2F*")
 
