@@ -83,13 +83,12 @@ class Lanes(Generic[J]):
     def submit(self, job: J, delay: float = 0) -> None:
         """Put a job at the end of its lane; `delay` seconds pass before it is run, if it is the first there."""
         with self._lock:
-            self._append(job, delay)
+            self._bring([job], delay)
 
     def submit_all(self, jobs: Iterable[J]) -> None:
         """Put each job at the end of its lane."""
         with self._lock:
-            for job in jobs:
-                self._append(job, 0)
+            self._bring(jobs, 0)
 
     def busy(self) -> bool:
         """Whether any job is running or could be run now; those that wait to be run again do not count."""
@@ -112,6 +111,10 @@ class Lanes(Generic[J]):
         """Whether any job runs that was not given up."""
         with self._lock:
             return bool(self._unfinished) or any(not running.abandoned for running in self._running)
+
+    def _bring(self, jobs: Iterable[J], delay: float) -> None:
+        for job in jobs:
+            self._append(job, delay)
 
     def _append(self, job: J, delay: float) -> None:
         lane = self._lanes.get(job.lane)

@@ -17,12 +17,10 @@ from botplatform.store import Commit, Committed
 # More in a group gain little, and the first waits for the last: this many jobs, and this many seconds.
 GROUP_LIMIT = 512
 GROUP_TIME = 0.01
-# What was told ahead of its commit goes to disk with the next group that somebody waits for, or when it is so much, or
-# with the next look at what runs.
+# So much of what was told ahead of its commit goes to disk at once; less goes with the next group, or the next look.
 AHEAD_LIMIT = 128
 # Seconds after which the others in its group wait no longer for a job.
 SLOW = 0.05
-
 _Lane = Lane[Member]
 
 
@@ -33,8 +31,7 @@ class Groups(Lanes[Member]):
     its thread. The next group runs when this one is committed, for both would only fight for the interpreter. Only
     where that takes long, as a commit does on a slow disk, it runs meanwhile, with what waits for nothing of this one.
 
-    Whoever brings jobs may lend its own thread to run them: to wake another one, and to hand all over from one core's
-    memory to that of the next, takes as long as a quick job itself.
+    Whoever brings jobs may lend its own thread to run them: to wake another one takes as long as a quick job itself.
     """
 
     def __init__(self, threads: int, name: str, store: GroupStore, slow: float = SLOW) -> None:
@@ -61,8 +58,8 @@ class Groups(Lanes[Member]):
         """As `submit_all`, by a thread that calls `help` as soon as it can: no other one is woken."""
         with self._lock:
             self._helped = time.monotonic() if self._brisk else None
-            for job in jobs:
-                self._append(job, 0)
+            super()._bring(jobs, 0)
+            self._watch_closely()
 
     def help(self, take_over: Callable[[], None]) -> bool:
         """Run what is quick on this thread, as long as there is any.
@@ -81,20 +78,26 @@ class Groups(Lanes[Member]):
     def _lent(self, take_over: Callable[[], None]) -> Group | None:
         """The next group for a thread that is lent, None when there is none for it."""
         with self._lock:
-            if self._helped is None or self._stopping or self._occupied():
+            if self._helped is None or self._stopping or self._called or not self._quick:
                 self._helped = None
                 self._call()
-                return None
+            if self._helped is None or self._occupied():
+                return None  # behind somebody else's group it is waited for: to be told of that brings it here again
             group = self._gather()
             group.lent = take_over
             self._helped = time.monotonic()
             return group
 
+    def _bring(self, jobs: Iterable[Member], delay: float) -> None:
+        self._helped = None  # whoever brings these helps nobody
+        super()._bring(jobs, delay)
+
     def _under_way(self) -> bool:
         return bool(self._group or self._flying or self._ahead or self._catching_up) or super()._under_way()
 
     def _under_watch(self) -> bool:
-        return bool(self._ahead or self._flying or (self._group and self._group.running)) or super()._under_watch()
+        watched = self._helped or self._ahead or self._flying or (self._group and self._group.running)
+        return bool(watched) or super()._under_watch()
 
     def _admit(self, lane: _Lane) -> None:
         if lane.first.alone:
@@ -213,20 +216,17 @@ class Groups(Lanes[Member]):
             for kind in group.kinds:
                 self._release(kind)
             self._ahead += [(job, commit) for _, job, commit in group.ahead]
-            hurry = group.ran or self._stopping or len(self._ahead) >= AHEAD_LIMIT
-            ahead = self._take_ahead() if hurry else []
+            ahead = []
+            if group.ran or self._stopping or len(self._ahead) >= AHEAD_LIMIT:
+                ahead, self._ahead = self._ahead, []
             self._call()
         self._submit(group, ahead)
         return True
 
-    def _take_ahead(self) -> list[tuple[Member, Commit]]:
-        ahead, self._ahead = self._ahead, []
-        return ahead
-
     def _catch_up(self) -> bool:
         """Commit what was told ahead."""
         with self._lock:
-            ahead = self._take_ahead()
+            ahead, self._ahead = self._ahead, []
             self._catching_up += bool(ahead)
         if ahead:
             self._store.submit([commit for _, commit in ahead], partial(self._caught_up, ahead))
