@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import tempfile
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -20,10 +22,14 @@ from benchmarks.platforms import running
 from botplatform import codec
 from botplatform.hosts.local.platform import Platform
 from botplatform.store import StateKey
+from botplatform.stores.sqlite import rows
+from botplatform.stores.sqlite.schema import MIGRATIONS
 
 MESSAGES = 20_000
 SENSORS = 100
 GROUP = 100
+# As many as the platform commits together, or nearly so.
+LARGE_GROUP = 500
 CHECKED = 1000
 PLUGINS = Path(__file__).parent / "plugins"
 PAYLOAD = b'{"celsius": 21.5}'
@@ -31,6 +37,12 @@ COUNTER = StateKey("reading_counter", "readings")
 TITLE = f"mqtt_durable: {MESSAGES:,} messages of QoS 1 that wait in Mosquitto"
 PAHO, EACH, US = "paho", "paho, a commit each", "the platform"
 _WITHIN = 120.0
+SOURCE = "mqtt://127.0.0.1"
+_ENTRY = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_MARK = "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COUNT = """INSERT INTO state (plugin, key, value, version) VALUES ('counter', 'readings', ?, 1)
+    ON CONFLICT DO UPDATE SET value = excluded.value"""
 
 
 def races() -> Iterator[Race]:
@@ -46,12 +58,19 @@ def races() -> Iterator[Race]:
         empty = _Subscriber(port, "empty", lambda _: None)
         each = _Subscriber(port, "each", table.insert)
         groups = _Subscriber(port, "groups", table.insert, GROUP)
+        log = stack.enter_context(closing(_Log(folder / "log.db")))
+        by_hand = _Subscriber(port, "by hand", log.insert, LARGE_GROUP)
         yield Race(
             TITLE,
             [
                 Contender(PAHO, empty.measure, "with an empty callback; nothing is kept"),
                 Contender(EACH, partial(_committed, each, table), "SQLite (FULL), then the ack"),
                 Contender(f"paho, a commit per {GROUP}", partial(_committed, groups, table), "then as many acks"),
+                Contender(
+                    "paho, the platform's rows",
+                    partial(_committed, by_hand, log),
+                    f"log entry, marker and count, a commit per {LARGE_GROUP}: no look-up, retry, deadline or order",
+                ),
                 Contender(US, partial(_handled, us, port, SENSORS), f"{SENSORS} topics, each in its order"),
                 Contender("the platform, one topic", partial(_handled, us, port, 1), "so one message after the other"),
             ],
@@ -127,7 +146,44 @@ class _Table:
         self._database.close()
 
 
-def _committed(subscriber: _Subscriber, table: _Table) -> Figures:
+class _Log:
+    """The tables of the platform, and what a loop would write there that does nothing else for a message."""
+
+    def __init__(self, file: Path) -> None:
+        self._database = sqlite3.connect(file, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.executescript("".join(MIGRATIONS))
+        self._ids = itertools.count(1)
+        self._handled = 0
+
+    def insert(self, payloads: Sequence[bytes]) -> None:
+        """Return once the messages are handled and on disk, in one commit."""
+        now, entries, marks = time.time(), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+        for payload in payloads:
+            number, data = next(self._ids), codec.decode(payload)
+            about = {"specversion": "1.0", "id": f"message-{number}", "source": SOURCE, "type": "org.mqtt.message"}
+            envelope = codec.encode({**about, "subject": "sensors/1/temperature", "data": data})
+            entries.append((SOURCE, about["id"], about["type"], "sensors/1/temperature", now, "accepted", "", envelope))
+            marks.append((number, SOURCE, about["id"], "counter.count", now, 0.0, 1, None, None, number, number))
+            self._handled += 1
+        self._database.execute("BEGIN IMMEDIATE")
+        rows.execute(self._database, _ENTRY, entries)
+        rows.execute(self._database, _MARK, marks)
+        self._database.execute(_COUNT, (str(self._handled),))
+        self._database.execute("COMMIT")
+
+    def count(self) -> int:
+        """How many messages are counted."""
+        found = self._database.execute("SELECT value FROM state").fetchone()
+        return int(found[0]) if found else 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+
+def _committed(subscriber: _Subscriber, table: _Table | _Log) -> Figures:
     before = table.count()
     figures = subscriber.measure()
     _expect(table.count() - before, MESSAGES)

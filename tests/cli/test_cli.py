@@ -12,7 +12,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -379,6 +379,7 @@ def test_the_log_is_followed_until_ctrl_c(cli: Run, platform: Platform) -> None:
         line = others.submit(shown.readline)
         while not line.done():
             happen(platform)
+            wait([line], timeout=0.2)  # no more of them than the pipe holds: nobody reads the rest
         following.send_signal(signal.SIGINT)
         assert (following.wait(timeout=60), json.loads(line.result())["type"]) == (0, "com.example.followed")
 
