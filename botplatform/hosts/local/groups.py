@@ -116,14 +116,13 @@ class Groups(Lanes[Member]):
 
     def _call(self) -> None:
         """Have the next group run, unless somebody comes for it who helps or will when the one that runs is done."""
-        if self._helped is None and not self._occupied():
+        if self._quick and self._helped is None and not (self._called or self._occupied()):
             self._called = True
             self._ready.put(self._run_group)
 
     def _occupied(self) -> bool:
-        """Whether there is no group to be run, or not now."""
-        busy = self._called or self._group or any(group.ran and not group.late for group in self._flying)
-        return bool(busy) or not self._quick
+        """Whether there is a group that the next one waits for."""
+        return self._group is not None or any(group.ran and not group.late for group in self._flying)
 
     def _run_group(self) -> bool:
         with self._lock:
