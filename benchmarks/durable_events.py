@@ -141,9 +141,10 @@ def _one_by_one(us: Platform) -> Figures:
 
 def submit_in_groups(us: Platform, events: Sequence[Event]) -> None:
     """Submit events as one read of a socket would bring them; returns when all are durable and handled."""
-    settled, taken = threading.Semaphore(0), 0
+    settled: list[Event] = []
+    taken = 0
     while taken < len(events):
-        group = [Arrival(event, settled.release) for event in events[taken : taken + GROUP]]
+        group = [Arrival(event, partial(settled.append, event)) for event in events[taken : taken + GROUP]]
         taken += _patiently(partial(_bring, us, group))
     _wait(us, settled, len(events))
 
@@ -157,22 +158,21 @@ def _bring(us: Platform, arrivals: Sequence[Arrival]) -> int:
 
 def _submit_on_threads(us: Platform, events: Sequence[Event]) -> None:
     """Submit events one by one, on as many threads as there are producers; returns when all are handled."""
-    settled = threading.Semaphore(0)
+    settled: list[Event] = []
 
     def produce(number: int) -> None:
         for event in events[number::PRODUCERS]:
-            _patiently(partial(us.dispatcher.submit, event, settled.release))
+            _patiently(partial(us.dispatcher.submit, event, partial(settled.append, event)))
 
     with ThreadPoolExecutor(PRODUCERS) as producers:
         list(producers.map(produce, range(PRODUCERS)))
     _wait(us, settled, len(events))
 
 
-def _wait(us: Platform, settled: threading.Semaphore, count: int) -> None:
-    for _ in range(count):
-        settled.acquire(timeout=_WITHIN)
-    while us.busy():  # those that waited long are durable before they are handled
-        time.sleep(0.001)
+def _wait(us: Platform, settled: Sequence[Event], count: int) -> None:
+    end = time.monotonic() + _WITHIN
+    while (len(settled) < count or us.busy()) and time.monotonic() < end:
+        time.sleep(0.001)  # those that waited long are durable before they are handled
 
 
 def _loaded(us: Platform, submit: Submit) -> Figures:

@@ -30,8 +30,11 @@ def encode(value: Any) -> bytes:
 
 
 def encode_with(fields: Mapping[str, Any], name: str, json: bytes) -> bytes:
-    """The JSON of an object that is not empty, with one field more that is JSON already: it is copied as it is."""
-    return b"%s,%s:%s}" % (encode(fields)[:-1], encode(name), json)
+    """The JSON of an object that is not empty, with one field more that is JSON already: it is copied as it is.
+
+    `name` is a word, with nothing in it to be escaped.
+    """
+    return b'%s,"%s":%s}' % (_encode(fields)[:-1], name.encode(), json)
 
 
 def decode(data: bytes | str) -> Any:

@@ -114,7 +114,7 @@ class Engine:
         for lost in range(1, CONFLICTS + 1):
             try:
                 commit = self.attempt(work, event, match, run, self.store)
-                return self._commit(commit._replace(writes={**commit.writes, **also}) if also else commit, match)
+                return self._commit(commit.with_writes(also) if also else commit, match)
             except Abandoned:
                 raise
             except Conflict:
@@ -195,14 +195,16 @@ class Engine:
 
     def _call(self, event: Event, match: Match, unit: Unit) -> dict[str, Any] | None:
         """What the handler answers, called with what it takes; raises Rejected where its subscription does not fit."""
-        handler, original, params = match.handler, event, match.params(event)
+        handler, params = match.handler, match.params(event)
         given: dict[str, Any] = {}
         source = self.sources.get(match.subscription.source)
+        wants_event = "event" in handler.arguments
+        if wants_event:
+            event = event.fresh()  # its own: whoever is given it may change its data
         if source and source.prepare:
-            event = source.prepare(event.fresh(), match.subscription)
-        if "event" in handler.arguments:
-            # Its own: whoever is given it may change its data.
-            given["event"] = event.fresh() if event is original else event
+            event = source.prepare(event, match.subscription)
+        if wants_event:
+            given["event"] = event
         if "ctx" in handler.arguments:
             given["ctx"] = Context(event, handler, unit, params, self.plugins)
         return told(handler.function(**given))

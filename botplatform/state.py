@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from botplatform import codec
 from botplatform.durations import seconds
-from botplatform.store import Change, Readable, StateKey, Value, Write
+from botplatform.store import NOTHING, Change, Readable, StateKey, Value, Write
 
 # Amazon DynamoDB, "Service, account, and table quotas": 400 KB an item, its names included.
 VALUE_LIMIT = 390 * 1024
@@ -92,13 +92,13 @@ class State:
             if json is not None:
                 yield key.key, codec.decode(json)
 
-    def reads(self) -> dict[StateKey, int]:
+    def reads(self) -> Mapping[StateKey, int]:
         """The versions the commit has to find unchanged."""
-        return {key: value.version for key, value in self._read.items()} if self._read else {}
+        return {key: value.version for key, value in self._read.items()} if self._read else NOTHING
 
-    def found(self) -> dict[StateKey, bytes | None]:
+    def found(self) -> Mapping[StateKey, bytes | None]:
         """What was there where the handler looked, as JSON."""
-        return {key: value.json for key, value in self._read.items()} if self._read else {}
+        return {key: value.json for key, value in self._read.items()} if self._read else NOTHING
 
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
@@ -106,7 +106,7 @@ class State:
 
     def _named(self, key: object) -> StateKey:
         # Amazon DynamoDB, "Constraints": a sort key holds 1 to 1,024 bytes.
-        if not isinstance(key, str) or not 0 < len(key.encode()) <= 900:
+        if not isinstance(key, str) or not 0 < (len(key) if key.isascii() else len(key.encode())) <= 900:
             raise ValueError(f"a state name is a text of 1 to 900 bytes, not {key!r:.60}")
         return StateKey(self._plugin, key)
 

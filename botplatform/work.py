@@ -11,7 +11,7 @@ from botplatform import codec
 from botplatform.durations import seconds, words
 from botplatform.source import EffectRequest
 from botplatform.state import State
-from botplatform.store import Commit
+from botplatform.store import NOTHING, Commit
 from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Unit:
         """All of it, to happen together or not at all."""
         state, outcome, effects, follow_up = self._state, self.outcome, self.effects, self.follow_up
         if state is None:
-            return Commit(work, event, outcome, {}, {}, effects, follow_up, run)
+            return Commit(work, event, outcome, NOTHING, NOTHING, effects, follow_up, run)
         return Commit(work, event, outcome, state.reads(), self.writes(), effects, follow_up, run, state.found())
 
     def withhold_effects(self) -> None:
@@ -102,7 +102,7 @@ class Unit:
         self.effects = []
         self._withheld = True
 
-    def reads(self) -> dict[StateKey, int]:
+    def reads(self) -> Mapping[StateKey, int]:
         """The versions the commit has to find unchanged."""
         return self.state.reads()
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from botplatform.engine import Engine
 from botplatform.event import Event
 from botplatform.router import Router
-from botplatform.store import StateKey, Value, Write
-
-NOTHING: Final[Mapping[StateKey, Write]] = MappingProxyType({})
+from botplatform.store import NOTHING, StateKey, Value, Write
 
 
 class Arrival(NamedTuple):

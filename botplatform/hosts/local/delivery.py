@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from botplatform import codec
@@ -77,6 +78,12 @@ class Delivery:
             self.settled.set()
         if self.on_settled:
             self.on_settled()
+
+
+@cache
+def done(handler: str) -> Result:
+    """What came of an event that a handler did not answer: the same for all of them."""
+    return Result(handler, "done")
 
 
 def reply_of(outcome: Outcome | None) -> Reply | None:

@@ -17,7 +17,7 @@ from botplatform.engine import Engine
 from botplatform.errors import Overloaded, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.allowance import Allowance
-from botplatform.hosts.intake import NOTHING, Arrival
+from botplatform.hosts.intake import Arrival
 from botplatform.hosts.lanes import backoff
 from botplatform.hosts.local.delivery import Delivery, Result, reply_of
 from botplatform.hosts.local.groups import Groups
@@ -30,7 +30,7 @@ from botplatform.hosts.local.underway import Underway
 from botplatform.hosts.local.unmatched import Unmatched
 from botplatform.router import Router
 from botplatform.settings import Settings
-from botplatform.store import Run, StateKey, Work, Write
+from botplatform.store import NOTHING, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.inbox import Waiting
 
@@ -183,7 +183,7 @@ class Dispatcher:
 
     def put_off(self, task: Task, reason: str = "") -> None:
         """Tell a task's deliveries that it waits in the inbox, where it is, and take its event out of memory."""
-        self.tell(task, Result(task.handler, "waiting", reason=reason), over=False)
+        self.underway.tell(task, Result(task.handler, "waiting", reason=reason))
         self.underway.leave_to_inbox(task)
 
     def count(self, what: str, times: int = 1) -> None:
@@ -199,10 +199,6 @@ class Dispatcher:
         """Let running handlers finish; False when some did not in `timeout` seconds."""
         self._stopping.set()
         return self._lanes.stop(timeout)
-
-    def tell(self, task: Task, result: Result, over: bool) -> None:
-        """Tell a task's deliveries what came of it, and forget it if it is over."""
-        self.underway.tell(task, result, over)
 
     def again(self, task: Task) -> None:
         """Store what a task told ahead of its commit when there is a chance to; nobody waits for it."""

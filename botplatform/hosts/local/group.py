@@ -47,7 +47,7 @@ class Group:
             following = self.waiting.popleft()
             lane = following[0]
             if lane not in self.stopped:
-                self.overlay.seen = lane in self.lanes
+                self.overlay.begin(seen=lane in self.lanes)
                 self.lanes[lane] = None
                 self.running, self.began = following, time.monotonic()
         return self.running
@@ -55,7 +55,7 @@ class Group:
     def took(self, lane: Lane[Member], job: Member, came: Came) -> None:
         """Note what came of a job; when those before it come to nothing, what depends on them has to, too."""
         if isinstance(came, Commit):
-            self.ran.append((lane, job, Commit(*came[:-1], chained=True) if self.overlay.seen else came))
+            self.ran.append((lane, job, came.chain() if self.overlay.seen else came))
             if came.writes:
                 self.overlay.write(came.writes)
         else:

@@ -10,7 +10,7 @@ from functools import partial
 from botplatform.hosts.jobs import Answer, Later, guarded
 from botplatform.hosts.lanes import TICK, Lane, Lanes, Running
 from botplatform.hosts.local.group import Group
-from botplatform.hosts.local.member import Came, GroupStore, Member, commit_alone, sociable, told_ahead
+from botplatform.hosts.local.member import Came, GroupStore, Member, commit_alone, told_ahead
 from botplatform.hosts.local.overlay import Overlay
 from botplatform.store import Commit, Committed
 
@@ -155,11 +155,11 @@ class Groups(Lanes[Member]):
             if lane.first.alone:
                 super()._admit(lane)
             elif self._has_place(kinds, lane.first):
-                for job in sociable(lane.jobs):
+                for place, job in enumerate(lane.jobs):
+                    if len(jobs) >= GROUP_LIMIT or seconds >= GROUP_TIME or (place and job.alone):
+                        break
                     jobs.append((lane, job))
                     seconds += job.expected
-                    if len(jobs) >= GROUP_LIMIT or seconds >= GROUP_TIME:
-                        break
             else:
                 self._held[lane.first.kind].append(lane)
         flying = [group.overlay for group in self._flying]
@@ -273,7 +273,10 @@ class Groups(Lanes[Member]):
             if group.slow:
                 del group.lanes[group.slow.lane]
             for lane in group.lanes:
-                self._resume(lane, *unfinished.get(lane, (None, 0)))
+                if lane in unfinished:
+                    self._resume(lane, *unfinished[lane])
+                else:
+                    self._go_on(lane, 0)
             self._flying.remove(group)
             self._brisk = not group.late
             self._call()
@@ -281,10 +284,10 @@ class Groups(Lanes[Member]):
         for postponed in group.postponed:
             self._finish(*postponed)
 
-    def _resume(self, lane: _Lane, job: Member | None, answer: Answer | Later) -> None:
+    def _resume(self, lane: _Lane, job: Member, answer: Answer | Later) -> None:
         if not callable(answer):
             self._go_on(lane, answer or 0)
-        elif job:
+        else:
             self._admitted[job.kind] += 1
             self._unfinished.add(job)
             self._ready.put(partial(self._see_to, lane, job, answer))

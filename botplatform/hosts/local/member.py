@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from botplatform.hosts.jobs import Answer, Finish, Job, Later, guarded
@@ -48,14 +48,6 @@ class Member(Job, Protocol):
 
     def overran(self) -> None:
         """Learn that the others in the group do not wait for it any longer."""
-
-
-def sociable(jobs: Iterable[Member]) -> Iterator[Member]:
-    """The jobs up to the first that has to be alone."""
-    for job in jobs:
-        if job.alone:
-            return
-        yield job
 
 
 def told_ahead(ahead: Sequence[tuple[Member, Commit]], results: Sequence[Committed | Exception]) -> None:

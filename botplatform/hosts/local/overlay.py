@@ -26,7 +26,7 @@ class Overlay:
     something that is not beneath. Of all `works` together it is found out at the first question whether they are done.
 
     What is `flying` is on its way to what is beneath: whoever reads what is written there waits until it has landed.
-    `waits` says that somebody does, `waited` how many seconds they have so far.
+    `waits` says that somebody does, `waited` how many seconds the one that is run now has so far.
     """
 
     def __init__(self, beneath: Beneath, works: Sequence[Work], flying: Sequence[Overlay] = ()) -> None:
@@ -41,6 +41,10 @@ class Overlay:
         self._outcomes: Mapping[Work, Outcome] | None = None
         self._known: dict[StateKey, Value] = {}
         self._writes: dict[StateKey, list[Write]] = {}
+
+    def begin(self, seen: bool) -> None:
+        """Note that another one is run now, and whether those before it count for it as if it saw what they wrote."""
+        self.seen, self.waited = seen, 0.0
 
     def outcome(self, work: Work) -> Outcome | None:
         """The outcome of work that was done before, else None."""
@@ -90,11 +94,6 @@ class Overlay:
                 with overlay._flight:
                     pass
                 self.waits, self.waited = False, self.waited + time.perf_counter() - began
-
-
-def seconds_run(store: Overlay | None) -> float:
-    """The time, on a clock that stands still while a run waits for what others have not committed yet."""
-    return time.perf_counter() - (store.waited if store else 0.0)
 
 
 def _after(json: bytes | None, writes: Iterable[Write]) -> bytes | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from botplatform.engine import Engine, Failed
 from botplatform.event import Event
-from botplatform.hosts.local.overlay import Overlay, seconds_run
+from botplatform.hosts.local.overlay import Overlay
 from botplatform.hosts.local.pace import Pace
 from botplatform.hosts.local.recorder import Recorder
 from botplatform.router import Match, Router
@@ -29,22 +30,25 @@ class Runs:
     def __init__(self, engine: Engine, store: SqliteStore, recorder: Recorder, router: Callable[[], Router]) -> None:
         self.paces: defaultdict[str, Pace] = defaultdict(Pace)
         self.stuck: Counter[str] = Counter()
+        self.crashes = recorder.crashes
         self._engine = engine
         self._store = store
         self._recorder = recorder
         self._router = router
         self._lock = threading.Lock()
 
-    def attempt(self, work: Work, event: Event, match: Match | None, run: Run, store: Overlay | None) -> Commit:
-        """Run a handler once on what `store` has, and return what is to be committed; see `Engine.attempt`."""
-        pace, began = self.paces[work.handler], seconds_run(store)
+    def attempt(self, work: Work, event: Event, match: Match | None, run: Run, overlay: Overlay | None) -> Commit:
+        """Run a handler once, on an overlay if there is one; returns what is to be committed: see `Engine.attempt`."""
+        began, store = time.perf_counter(), overlay or self._store
         try:
-            known = (store or self._store).outcome(work)
+            known = store.outcome(work)
             if known:
                 return self._engine.repeat(event, work, known, run)
-            return self._run(work, event, match or self.match(event, work.handler), run, store or self._store)
+            return self._run(work, event, match or self.match(event, work.handler), run, store)
         finally:
-            pace.note(seconds_run(store) - began)
+            # It is not slow where it waited for what others have not committed yet.
+            waited = overlay.waited if overlay else 0.0
+            self.paces[work.handler].note(time.perf_counter() - began - waited)
 
     def match(self, event: Event, handler: str) -> Match:
         """What a handler is by now: a newer version of its plugin may be there; raises Failed where none is."""
@@ -52,10 +56,6 @@ class Runs:
         if handler not in matches:
             raise Failed(f"no handler {handler} listens to this any more", final=True)
         return matches[handler]
-
-    def crashed(self, work: Work) -> bool:
-        """Whether the process ever died while it did this."""
-        return self._recorder.crashes(work) > 0
 
     def forgive(self, work: Work) -> None:
         """Try this again as though the process had never died while it did it."""
@@ -67,9 +67,9 @@ class Runs:
             self.stuck[handler] += change
 
     def _run(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
-        if self.stuck[work.handler] >= STUCK_LIMIT:
+        if self.stuck and self.stuck[work.handler] >= STUCK_LIMIT:
             raise Failed(f"{STUCK_LIMIT} runs of {work.handler} hang already")
-        if self._recorder.crashes(work) >= CRASH_LIMIT:
+        if self.crashes(work) >= CRASH_LIMIT:
             raise Failed(f"the process died {CRASH_LIMIT} times while {work.handler} handled it", final=True)
         noted = self._recorder.begin(work)
         try:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from botplatform.engine import CONFLICTS, Failed, pause_after
 from botplatform.errors import Conflict, StateUnavailable
 from botplatform.event import Event
-from botplatform.hosts.intake import NOTHING
 from botplatform.hosts.jobs import Answer, Finish, Later
-from botplatform.hosts.local.delivery import Delivery, Result, holds_anyway, reply_of
+from botplatform.hosts.local.delivery import Delivery, Result, done, holds_anyway, reply_of
 from botplatform.hosts.local.member import commit_alone
 from botplatform.hosts.local.overlay import Overlay
 from botplatform.reply import Reply
 from botplatform.router import Match
-from botplatform.store import Abandoned, Commit, Committed, Run, StateKey, Work, Write
+from botplatform.store import NOTHING, Abandoned, Commit, Committed, Run, StateKey, Work, Write
 from botplatform.stores.sqlite.inbox import Waiting
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ class Task:
     @property
     def alone(self) -> bool:
         """Whether others are not to wait for it, or may be harmed by it."""
-        return not self._pace.quick or self._lost >= LOST_IN_GROUPS or self._dispatcher.runs.crashed(self.work)
+        return not self._pace.quick or self._lost >= LOST_IN_GROUPS or self._dispatcher.runs.crashes(self.work) > 0
 
     @property
     def expected(self) -> float:
@@ -141,8 +140,8 @@ class Task:
             return self._loose
         if self._run.answered or not holds_anyway(commit):
             return None
-        done = Result(self.handler, "done", reply_of(commit.outcome))
-        if not self._dispatcher.underway.tell_ahead(self, done):
+        result = Result(self.handler, "done", reply_of(commit.outcome))
+        if not self._dispatcher.underway.tell_ahead(self, result):
             return None
         self._loose = commit._replace(reads={})  # it was answered by what they were then
         return self._loose
@@ -211,7 +210,7 @@ class Task:
             return self._conflict(event, run)
         except StateUnavailable as error:
             return self._unavailable(error)
-        return commit._replace(writes={**commit.writes, **self._also}) if self._also else commit
+        return commit.with_writes(self._also) if self._also else commit
 
     def _whole(self) -> Event | None:
         """The event, from the inbox where memory does not have it; None when it is not there either."""
@@ -224,7 +223,7 @@ class Task:
     def _missing(self) -> Answer:
         """Nothing is left to do."""
         gone = Result(self.handler, "dead", reason="somebody took it out of the inbox")
-        self._dispatcher.tell(self, gone, over=True)
+        self._dispatcher.underway.tell(self, gone, over=True)
         return None
 
     def _unavailable(self, error: StateUnavailable) -> float:
@@ -263,8 +262,9 @@ class Task:
             dispatcher.count("suppressed", len(outcome.suppressed))
         if committed.effects:
             dispatcher.performer.perform(committed.effects)
-        result = Result(self.handler, "done", reply_of(outcome), again=again)
-        dispatcher.tell(self, result, over=True)
+        plain = outcome.reply is None and not again
+        result = done(self.handler) if plain else Result(self.handler, "done", reply_of(outcome), again=again)
+        dispatcher.underway.tell(self, result, over=True)
 
     def _fail(self, event: Event, failed: Failed, run: Run, finish: Finish) -> None:
         """Keep the task for another attempt, or give it up."""
@@ -295,4 +295,4 @@ class Task:
         # Nobody may be told what went wrong inside; the log knows.
         apology = Reply("Sorry, that went wrong. It is in the log.") if somebody_waits else None
         self._dispatcher.count("dead letters")
-        self._dispatcher.tell(self, Result(self.handler, "dead", apology, reason), over=True)
+        self._dispatcher.underway.tell(self, Result(self.handler, "dead", apology, reason), over=True)

@@ -121,8 +121,11 @@ class Underway:
 def _told(task: Task, result: Result) -> list[Delivery]:
     """Add a result to what each of a task's deliveries has, and return those that have all."""
     deliveries, task.deliveries = task.deliveries, ()
+    settled = []
     for delivery in deliveries:
         delivery.results.append(result)
         delivery.open -= 1
         delivery.again = delivery.again or result.again
-    return [delivery for delivery in deliveries if not delivery.open]
+        if not delivery.open:
+            settled.append(delivery)
+    return settled

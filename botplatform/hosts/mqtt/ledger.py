@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from botplatform import codec
-from botplatform.hosts.intake import NOTHING, Notes
+from botplatform.hosts.intake import Notes
 from botplatform.sources.mqtt.deliveries import Deliveries, Delivery, Standing
 from botplatform.sources.mqtt.message import Message
-from botplatform.store import StateKey, Write
+from botplatform.store import NOTHING, StateKey, Write
 
 TOGETHER: Final = 32
 Entry = tuple[str, Mapping[StateKey, Write]]

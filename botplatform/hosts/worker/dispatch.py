@@ -12,13 +12,13 @@ from botplatform.engine import Engine
 from botplatform.errors import Overloaded, Rejected, Retry, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.allowance import Allowance
-from botplatform.hosts.intake import NOTHING, Arrival, Notes
+from botplatform.hosts.intake import Arrival, Notes
 from botplatform.hosts.jobs import Job
 from botplatform.hosts.lanes import Lanes
 from botplatform.hosts.runner import Handled, Runner
 from botplatform.hosts.worker.errand import Errand
 from botplatform.router import Router
-from botplatform.store import StateKey, Write
+from botplatform.store import NOTHING, StateKey, Write
 from botplatform.subscription import RETRIES_LIMIT
 
 logger = logging.getLogger(__name__)

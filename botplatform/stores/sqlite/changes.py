@@ -72,18 +72,22 @@ class Draft:
         written: dict[StateKey, _Stored] = {}
         changes: list[Change] = []
         history: list[tuple[Any, ...]] = []
+        version = self._values.version
         for key, write in writes.items():
             own = key.plugin.startswith("@")
+            if own and self._has(key, write):
+                continue  # several commits bring the very same
             before = _NOTHING if own and write.kind in ("put", "delete") else self._read(key)
             if write.kind == "create" and before[0] is not None:
                 continue
-            version = self._values.version = self._values.version + 1
+            version += 1
             written[key] = after = _after(before, write, version)
             if not own and before[0] != after[0]:
                 changes.append(Change(key, before[0], after[0]))
                 history.append((version, *key, *_kept(before[0], after[0]), self._now))
         self._written |= written
         self._history += history
+        self._values.version = version
         return changes
 
     def save(self) -> None:
@@ -93,6 +97,11 @@ class Draft:
         rows.execute(self._connection, _PUT, puts)
         rows.execute(self._connection, _DELETE, gone)
         rows.execute(self._connection, _CHANGE, self._history)
+
+    def _has(self, key: StateKey, write: Write) -> bool:
+        """Whether the last that was written here is this very put."""
+        json, _, expires = self._written.get(key, _NOTHING)
+        return write.kind == "put" and json is write.json and expires == write.expires
 
     def _read(self, key: StateKey) -> _Stored:
         known = self._written.get(key) or self._found.get(key)

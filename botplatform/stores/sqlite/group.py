@@ -92,11 +92,12 @@ class Group:
         work = commit.work
         if work in self._marks:
             raise sqlite3.IntegrityError("the same work twice")
-        outcome = self._done.get(work)
+        outcome = self._done.get(work) if self._done else None
         if outcome is None:
-            result = outcome_of(self._new, commit, progress)
-            if isinstance(result, Committed):
-                return result
+            try:
+                return self._new(commit, progress)
+            except Exception as error:  # noqa: BLE001 - handed on to whoever waits for it
+                result: Result = error
             outcome = outcome_in(self._connection, work)  # for what is done, nothing of that matters
         if outcome is not None:
             result = outcome_of(self._again, commit, outcome)
@@ -133,16 +134,18 @@ class Group:
         work, run, outcome = commit.work, commit.run, commit.outcome
         if run and run.abandoned:
             raise Abandoned(f"{work.handler} was given up before it committed")
-        progress.check(commit, self._draft)
+        if commit.reads or commit.chained:
+            progress.check(commit, self._draft)
         event = self._event(commit.event)
         reply, attempts, took, suppressed = to_row(outcome)
-        follow_up = [commit.follow_up] if commit.follow_up and run and run.answered else []
-        effects = self._requested(work, [*commit.effects, *follow_up]) if commit.effects or follow_up else []
-        version, changes = self._values.version, self._changed(commit, progress) if commit.writes else []
+        requested = self._requested(work, _requests(commit)) if commit.effects or commit.follow_up else []
+        version, changes = self._values.version, self._changed(commit, progress) if commit.writes else ()
         self._marks[work] = (*work, self._now, took, attempts, reply, suppressed, version, self._values.version)
         self._note(work, event)
-        self._effects += [row for _, row in effects]
-        return Committed(outcome, [effect for effect, _ in effects], changes)
+        if not requested:
+            return Committed(outcome, [], changes)
+        self._effects += [row for _, row in requested]
+        return Committed(outcome, [effect for effect, _ in requested], changes)
 
     def _again(self, commit: Commit, outcome: Outcome) -> Committed:
         """The outcome there was before, and the effects still to be performed, with the reply nobody got before."""
@@ -180,6 +183,13 @@ class Group:
             row = (number, *work, position, name, json, order, self._now)
             requested.append((PendingEffect(number, work, request, effect_key(work, position)), row))
         return requested
+
+
+def _requests(commit: Commit) -> Sequence[EffectRequest]:
+    """The effects a commit asks for, its reply among them where nobody waits for that any more."""
+    if commit.follow_up and commit.run and commit.run.answered:
+        return [*commit.effects, commit.follow_up]
+    return commit.effects
 
 
 def outcome_in(connection: sqlite3.Connection, work: Work) -> Outcome | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from botplatform.store import Work
@@ -35,6 +35,12 @@ class Recent:
             self._young[work] = row
             self._age()
         return row
+
+    def known(self, works: Iterable[Work]) -> dict[Work, Row]:
+        """The markers of some work, as far as they are known."""
+        young, old = self._young, self._old  # most is in neither
+        found = [work for work in works if work in young or work in old]
+        return {work: row for work in found if (row := self.get(work))}
 
     def add(self, markers: Mapping[Work, Row]) -> None:
         """Remember markers, but for those with a large reply."""

@@ -77,8 +77,8 @@ class SqliteStore(Reading):
 
     def outcomes(self, works: Sequence[Work]) -> dict[Work, Outcome]:
         """The outcomes of what is done of some work, as `outcome` gives them, for much less than asking for each."""
-        rows = {work: row for work in works if (row := self._recent.get(work))}
-        unknown = [work for work in works if work not in rows]
+        rows = self._recent.known(works)
+        unknown = [work for work in works if work not in rows] if rows else works
         if len(unknown) == 1:
             rows |= {work: row for work in unknown for row in self._query(OUTCOME, work)}
         elif unknown:

@@ -594,12 +594,16 @@ def on_thread(ran: list[str]) -> Act:
 
 
 def test_what_somebody_brings_runs_on_their_thread(groups: Groups, store: Held) -> None:
-    ran: list[str] = []
-    shares = [Share(store, str(n), on_thread(ran)) for n in range(GROUP_LIMIT + 1)]
-    assert Lender(groups).bring(*shares)
-    assert all(share.done for share in shares)
-    assert {*ran} == {threading.current_thread().name}
-    assert [len(call) for call in store.calls] == [GROUP_LIMIT, 1]
+    def ran_here() -> bool:
+        ran: list[str] = []
+        shares = [Share(store, str(n), on_thread(ran)) for n in range(GROUP_LIMIT + 1)]
+        stays = Lender(groups).bring(*shares)
+        done = all(share.done for share in shares)
+        eventually(lambda: all(share.done for share in shares))
+        return stays and done and {*ran} == {threading.current_thread().name}
+
+    eventually(ran_here)  # at the first try, unless this machine has so much else to do that it is taken over from
+    assert [len(call) for call in store.calls[-2:]] == [GROUP_LIMIT, 1]
 
 
 def test_what_is_brought_by_somebody_who_never_helps_is_run_all_the_same(groups: Groups, store: Held) -> None:
@@ -673,9 +677,14 @@ def test_a_thread_whose_commit_takes_long_is_taken_over_from_and_the_next_is_not
     assert Lender(groups).bring(second)
     eventually(lambda: second.done)
     assert threading.current_thread().name not in ran, "it would have to wait for the disk"
-    third = Share(store, "third", on_thread(ran))
-    assert Lender(groups).bring(third)
-    assert ran[1:] == [threading.current_thread().name], "the disk was quick again"
+
+    def ran_here() -> bool:
+        third = Share(store, f"after {len(ran)}", on_thread(ran))
+        Lender(groups).bring(third)
+        eventually(lambda: third.done)
+        return ran[-1] == threading.current_thread().name
+
+    eventually(ran_here)  # the disk is quick again
 
 
 # Stopping.
