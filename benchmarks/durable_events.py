@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.bars import at_least
+from benchmarks.by_hand import ByHand
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.platforms import running
 from benchmarks.queues import peer, redis
@@ -31,6 +32,7 @@ PRODUCERS = 16
 GROUP = 512  # a read of a socket brings about so many small messages
 PLUGINS = Path(__file__).parent / "plugins"
 HANDLER = "nothing.handle"
+BY_HAND = "SQLite, the platform's rows"
 _WITHIN = 60.0
 
 T = TypeVar("T")
@@ -40,11 +42,12 @@ Submit = Callable[[Platform, Sequence[Event]], None]
 def races() -> Iterator[Race]:
     """One event after the other beside SQLite's own commits, then as many as there is room for beside task queues."""
     with tempfile.TemporaryDirectory() as name, running(Path(name, "state"), PLUGINS) as us:
-        with closing(_Commits(Path(name, "commits.db"))) as commits:
+        with closing(_Commits(Path(name, "commits.db"))) as commits, closing(_by_hand(Path(name, "one.db"))) as one:
             yield Race(
                 "durable_events: one after the other",
                 [
                     Contender("bare SQLite", commits.measure, "WAL, FULL: one row and one commit for each event"),
+                    Contender(BY_HAND, partial(_kept, one, SINGLE, 1), "log entry and marker; nothing else of a run"),
                     Contender("the platform", partial(_one_by_one, us), "the next is submitted when one is durable"),
                 ],
                 bars=[at_least("the platform", 0.8, of="bare SQLite")],
@@ -62,11 +65,13 @@ def _under_load(us: Platform, folder: Path) -> Iterator[Race]:
             ),
             "the platform, groups": (submit_in_groups, f"submit_all, {GROUP} at a time, on a thread that helps"),
         }
+        by_hand = stack.enter_context(closing(_by_hand(folder / "groups.db")))
         contenders = [
             *peers,
+            Contender(BY_HAND, partial(_kept, by_hand, LOAD, GROUP), f"the same, {GROUP} a commit"),
             *(Contender(name, partial(_loaded, us, submit), note) for name, (submit, note) in ours.items()),
         ]
-        rivals = [contender.name for contender in peers] + list(absent)
+        rivals = [name for name in (*(peer.name for peer in peers), *absent) if not name.startswith("huey, Redis")]
         bars = [at_least("the platform, groups", 20, of=rival) for rival in rivals]
         yield Race("durable_events: under load, accepted and handled", contenders, absent, bars)
 
@@ -126,6 +131,23 @@ class _Commits:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+
+
+def _by_hand(file: Path) -> ByHand:
+    return ByHand(file, "urn:example:benchmark", "com.example.task")
+
+
+def _kept(log: ByHand, count: int, group: int) -> Figures:
+    """Keep events, so many a commit."""
+    before, began = log.count(), time.perf_counter()
+    for event in _events(count):
+        log.keep(event.id, event.subject, event.data)
+        if len(log) == group:
+            log.commit()
+    log.commit()
+    seconds = time.perf_counter() - began
+    _expect(log.count() - before, count)
+    return {"events/s": count / seconds}
 
 
 def _one_by_one(us: Platform) -> Figures:

@@ -10,20 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from benchmarks import mosquitto
 from benchmarks.bars import at_least
+from benchmarks.by_hand import ByHand
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.platforms import running
 from botplatform import codec
 from botplatform.hosts.local.platform import Platform
 from botplatform.store import StateKey
-from botplatform.stores.sqlite import rows
-from botplatform.stores.sqlite.schema import MIGRATIONS
 
 MESSAGES = 20_000
 SENSORS = 100
@@ -38,11 +36,6 @@ TITLE = f"mqtt_durable: {MESSAGES:,} messages of QoS 1 that wait in Mosquitto"
 PAHO, EACH, US = "paho", "paho, a commit each", "the platform"
 _WITHIN = 120.0
 SOURCE = "mqtt://127.0.0.1"
-_ENTRY = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-_MARK = "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_COUNT = """INSERT INTO state (plugin, key, value, version) VALUES ('counter', 'readings', ?, 1)
-    ON CONFLICT DO UPDATE SET value = excluded.value"""
 
 
 def races() -> Iterator[Race]:
@@ -58,8 +51,8 @@ def races() -> Iterator[Race]:
         empty = _Subscriber(port, "empty", lambda _: None)
         each = _Subscriber(port, "each", table.insert)
         groups = _Subscriber(port, "groups", table.insert, GROUP)
-        log = stack.enter_context(closing(_Log(folder / "log.db")))
-        by_hand = _Subscriber(port, "by hand", log.insert, LARGE_GROUP)
+        log = stack.enter_context(closing(ByHand(folder / "log.db", SOURCE, "org.mqtt.message", counts=True)))
+        by_hand = _Subscriber(port, "by hand", _keeping(log), LARGE_GROUP)
         yield Race(
             TITLE,
             [
@@ -69,7 +62,7 @@ def races() -> Iterator[Race]:
                 Contender(
                     "paho, the platform's rows",
                     partial(_committed, by_hand, log),
-                    f"log entry, marker and count, a commit per {LARGE_GROUP}: no look-up, retry, deadline or order",
+                    f"log entry, marker, count and its history, a commit per {LARGE_GROUP}; nothing else of a run",
                 ),
                 Contender(US, partial(_handled, us, port, SENSORS), f"{SENSORS} topics, each in its order"),
                 Contender("the platform, one topic", partial(_handled, us, port, 1), "so one message after the other"),
@@ -146,44 +139,19 @@ class _Table:
         self._database.close()
 
 
-class _Log:
-    """The tables of the platform, and what a loop would write there that does nothing else for a message."""
+def _keeping(log: ByHand) -> Callable[[Sequence[bytes]], None]:
+    """What keeps messages in `log`, in one commit."""
+    numbers = itertools.count(1)
 
-    def __init__(self, file: Path) -> None:
-        self._database = sqlite3.connect(file, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript("".join(MIGRATIONS))
-        self._ids = itertools.count(1)
-        self._handled = 0
-
-    def insert(self, payloads: Sequence[bytes]) -> None:
-        """Return once the messages are handled and on disk, in one commit."""
-        now, entries, marks = time.time(), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    def keep(payloads: Sequence[bytes]) -> None:
         for payload in payloads:
-            number, data = next(self._ids), codec.decode(payload)
-            about = {"specversion": "1.0", "id": f"message-{number}", "source": SOURCE, "type": "org.mqtt.message"}
-            envelope = codec.encode({**about, "subject": "sensors/1/temperature", "data": data})
-            entries.append((SOURCE, about["id"], about["type"], "sensors/1/temperature", now, "accepted", "", envelope))
-            marks.append((number, SOURCE, about["id"], "counter.count", now, 0.0, 1, None, None, number, number))
-            self._handled += 1
-        self._database.execute("BEGIN IMMEDIATE")
-        rows.execute(self._database, _ENTRY, entries)
-        rows.execute(self._database, _MARK, marks)
-        self._database.execute(_COUNT, (str(self._handled),))
-        self._database.execute("COMMIT")
+            log.keep(f"message-{next(numbers)}", "sensors/1/temperature", codec.decode(payload))
+        log.commit()
 
-    def count(self) -> int:
-        """How many messages are counted."""
-        found = self._database.execute("SELECT value FROM state").fetchone()
-        return int(found[0]) if found else 0
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
+    return keep
 
 
-def _committed(subscriber: _Subscriber, table: _Table | _Log) -> Figures:
+def _committed(subscriber: _Subscriber, table: _Table | ByHand) -> Figures:
     before = table.count()
     figures = subscriber.measure()
     _expect(table.count() - before, MESSAGES)

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import bolt_commands
 from benchmarks.bars import Bar, at_least, at_most
+from benchmarks.by_hand import ByHand
 from benchmarks.commands import ANSWER, SECRET, commands, named, of_many, signed
 from benchmarks.load import Call, Client, client, post
 from benchmarks.measure import Contender, Figures, Race, Wrong
@@ -26,6 +27,11 @@ from botplatform import codec, slack
 from botplatform.engine import Engine
 from botplatform.errors import Rejected
 from botplatform.handlers import handlers_in
+from botplatform.hosts.local.groups import AHEAD_LIMIT
+from botplatform.hosts.local.http.connection import Answer as Answered
+from botplatform.hosts.local.http.limits import SIGNED_LIMIT
+from botplatform.hosts.local.http.messages import Request, json_response
+from botplatform.hosts.local.http.server import HttpServer
 from botplatform.hosts.local.platform import DATABASE, Platform
 from botplatform.hosts.runner import Runner
 from botplatform.router import Router
@@ -67,10 +73,11 @@ def races() -> Iterator[Race]:
         us.store.write({StateKey("room_temperature", "kitchen"): Write("put", b"21")})
         yield _durable(stack.enter_context(closing(_Floor(Path(name) / "floor.db"))), us)
         load = stack.enter_context(client())
-        yield _over_http(load, us, 1, [at_least("the platform", 10, of="bolt by default")])
+        by_hand = stack.enter_context(closing(_ByHand(Path(name) / "by-hand.db")))
+        yield _over_http(load, us, by_hand, 1, [at_least("the platform", 10, of="bolt by default")])
         rates = [at_least("the platform", 4, of=name) for name in BEST]
         latencies = [at_most("the platform", 1 / 3, of=name, figure="p99 ms") for name in BEST]
-        yield _over_http(load, us, 16, [*rates, *latencies])
+        yield _over_http(load, us, by_hand, 16, [*rates, *latencies])
 
 
 def _in_process(number: int) -> Race:
@@ -94,7 +101,7 @@ def _durable(floor: _Floor, us: Platform) -> Race:
     return Race("slack_command: in process and durable, one at a time", contenders)
 
 
-def _over_http(load: Client, us: Platform, connections: int, bars: Sequence[Bar]) -> Race:
+def _over_http(load: Client, us: Platform, by_hand: _ByHand, connections: int, bars: Sequence[Bar]) -> Race:
     """The platform keeps each command, though what changes nothing is answered before; a peer keeps nothing."""
     absent = {name: _ABSENT for name, (server, _, _) in BOLT.items() if not installed(server)}
     contenders = [
@@ -102,9 +109,13 @@ def _over_http(load: Client, us: Platform, connections: int, bars: Sequence[Bar]
         for name, (server, app, note) in BOLT.items()
         if name not in absent
     ]
-    ours = Contender("the platform", partial(_platform, load, us, connections), "its own server; each command is kept")
+    least = f"the platform's server: HMAC, form, one look-up; log entry and marker, {AHEAD_LIMIT} a commit"
+    ours = [
+        Contender("by hand", partial(by_hand.measure, load, connections), least),
+        Contender("the platform", partial(_platform, load, us, connections), "its own server; each command is kept"),
+    ]
     title = f"slack_command: over HTTP, keep-alive connections: {connections}"
-    return Race(title, [*contenders, ours], absent, bars)
+    return Race(title, [*contenders, *ours], absent, bars)
 
 
 def _cost(answer: Answer, bodies: Sequence[bytes], clock: Clock = time.process_time) -> Figures:
@@ -203,6 +214,41 @@ class _Floor:
     def _count(self) -> int:
         count: int = self._database.execute("SELECT count(*) FROM handled").fetchone()[0]
         return count
+
+
+class _ByHand:
+    """The least an answer over HTTP takes that is kept: what is answered waits for no commit, as the platform's."""
+
+    def __init__(self, file: Path) -> None:
+        self._log = ByHand(file, "urn:slack:by-hand", "com.slack.command")
+        self._server = HttpServer(self, "127.0.0.1", 0)
+
+    def measure(self, load: Client, connections: int) -> Figures:
+        """Answer commands; each has to be kept."""
+        port, before = urlsplit(self._server.url).port, self._log.count()
+        assert port
+        figures = load.load(port, _calls(codec.encode(ANSWER)), connections)
+        self._log.commit()
+        _expect(self._log.count() - before, CALLS)
+        return figures
+
+    def check(self, _: Request) -> int:
+        """Any head will do."""
+        return SIGNED_LIMIT
+
+    def serve(self, request: Request, answer: Answered, _: HttpServer) -> None:
+        """Answer a command."""
+        _check_signature(request.headers, request.body)
+        form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
+        self._log.keep(form["trigger_id"], form["command"], form, ANSWER)
+        if len(self._log) >= AHEAD_LIMIT:
+            self._log.commit()
+        answer(json_response(ANSWER))
+
+    def close(self) -> None:
+        """Stop, and let go of the file."""
+        self._server.stop()
+        self._log.close()
 
 
 def _through_the_doors(us: Platform) -> Figures:

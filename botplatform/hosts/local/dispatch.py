@@ -95,7 +95,7 @@ class Dispatcher:
         """
         self._check("in_flight", "inbox", "outbox")
         self.count("events")
-        tasks = list[Task]()
+        tasks: list[Task] = []
         delivery = self._take(tasks, Arrival(event, on_settled, also))
         if durable and tasks:
             self.keep([task.waiting(event) for task in tasks])
@@ -108,7 +108,8 @@ class Dispatcher:
         The thread that calls this calls `help` as soon as it can. Raises Overloaded where there is room for none.
         """
         room = self._check("in_flight", "inbox", "outbox")
-        taken, tasks = 0, list[Task]()
+        taken = 0
+        tasks: list[Task] = []
         for arrival in arrivals:
             if len(tasks) >= room:
                 break
@@ -130,7 +131,7 @@ class Dispatcher:
         self._check("in_flight", "inbox")
         try:
             self.count("events")
-            tasks = list[Task]()
+            tasks: list[Task] = []
             self._take(tasks, Arrival(event))
             self.keep([task.waiting(event) for task in tasks])
             self._start(tasks)

@@ -149,7 +149,9 @@ class Groups(Lanes[Member]):
         return self._commit(group)
 
     def _gather(self) -> Group:
-        jobs, kinds, seconds = deque[tuple[_Lane, Member]](), set[Hashable](), 0.0
+        jobs: deque[tuple[_Lane, Member]] = deque()
+        kinds: set[Hashable] = set()
+        seconds = 0.0
         while self._quick and len(jobs) < GROUP_LIMIT and seconds < GROUP_TIME:
             lane = self._quick.popleft()
             if lane.first.alone:

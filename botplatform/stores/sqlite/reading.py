@@ -87,10 +87,11 @@ def reading(path: Path, clock: Callable[[], float] = time.time) -> Iterator[Read
 
 
 OUTCOME = f"SELECT reply, attempts, took, suppressed FROM outcomes WHERE number = ({NUMBER}) AND handler = ?"
-# The order is SQLite's as written: it would rather go through all outcomes than look so many up.
-OUTCOMES = """SELECT o.source, o.id, o.handler, reply, attempts, took, suppressed
-    FROM json_each(?) AS work CROSS JOIN outcomes AS o ON handler = work.value ->> 2
-    AND number = (SELECT seq FROM events WHERE (source, id) = (work.value ->> 0, work.value ->> 1))"""
+# The order of the joins is SQLite's as written: it would rather go through all outcomes than look so many up.
+OUTCOMES = """SELECT e.id, reply, attempts, took, suppressed
+    FROM json_each(?) AS wanted CROSS JOIN events AS e ON (e.source, e.id) = (?, wanted.value)
+    CROSS JOIN outcomes AS o ON (number, o.handler) = (seq, ?)"""
+"""Those of events with some ids, a JSON array, of one source and in one handler."""
 PENDING = """SELECT number, source, id, handler, position, name, arguments, ordering, attempts
     FROM effects WHERE status = 'pending'"""
 _SCAN = """SELECT key, value, version FROM state WHERE plugin = ? AND key >= ? AND key < ?

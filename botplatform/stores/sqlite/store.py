@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from itertools import count
@@ -13,9 +14,9 @@ from typing import Any
 from botplatform import codec
 from botplatform.errors import StateUnavailable
 from botplatform.event import Event
-from botplatform.store import Commit, Committed, Outcome, PendingEffect, StateKey, Work, Write
+from botplatform.store import Commit, Committed, Outcome, PendingEffect, StateKey, Value, Work, Write
 from botplatform.stores.sqlite.advice import unavailable
-from botplatform.stores.sqlite.changes import Values
+from botplatform.stores.sqlite.changes import READ, Values
 from botplatform.stores.sqlite.commits import Commits
 from botplatform.stores.sqlite.copying import copy
 from botplatform.stores.sqlite.group import Parts
@@ -70,7 +71,7 @@ class SqliteStore(Reading):
         row = self._recent.get(work)
         if row is None:
             forgotten = self._recent.times_forgotten
-            row = next(iter(self._query(OUTCOME, work)), None)
+            row = next(iter(self._look_up(OUTCOME, work)), None)
             if row is not None and forgotten == self._recent.times_forgotten:
                 self._recent.add({work: row})
         return to_outcome(row) if row else None
@@ -80,11 +81,20 @@ class SqliteStore(Reading):
         rows = self._recent.known(works)
         unknown = [work for work in works if work not in rows] if rows else works
         if len(unknown) == 1:
-            rows |= {work: row for work in unknown for row in self._query(OUTCOME, work)}
-        elif unknown:
-            found = self._query(OUTCOMES, (codec.encode(unknown).decode(),))
-            rows |= {Work(*row[:3]): row[3:] for row in found}
+            rows |= {work: row for work in unknown for row in self._look_up(OUTCOME, work)}
+        else:
+            ids: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+            for source, id_, handler in unknown:
+                ids[source, handler].append(id_)
+            for (source, handler), wanted in ids.items():
+                found = self._look_up(OUTCOMES, (codec.encode(wanted).decode(), source, handler))
+                rows |= {Work(source, row[0], handler): row[1:] for row in found}
         return {work: to_outcome(row) for work, row in rows.items()}
+
+    def read(self, key: StateKey) -> Value:
+        """One value and its version; an expired one is not there."""
+        rows = self._look_up(READ, (*key, self._clock()))
+        return Value(*rows[0]) if rows else Value(None)
 
     def commit(self, commit: Commit) -> Committed:
         result: Committed | Exception = self._writer.perform(self._commits.apply, [commit])[0]
@@ -157,6 +167,18 @@ class SqliteStore(Reading):
         connection = self._connect()
         connection.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
         return connection
+
+    def _look_up(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+        """As `_query`, for what takes no time: on the connection that writes, where nobody has it.
+
+        It knows the pages, where any other reads them anew after each commit.
+        """
+        try:
+            rows = self._writer.query(sql, parameters)
+        except sqlite3.Error as error:
+            self._writer.notice(error)
+            raise unavailable(error) from error
+        return self._query(sql, parameters) if rows is None else rows
 
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
         """Read what is committed; raises StateUnavailable."""

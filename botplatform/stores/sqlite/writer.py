@@ -108,6 +108,15 @@ class Writer:
                 return
         told(self._refusal())
 
+    def query(self, sql: str, parameters: Sequence[Any]) -> list[Any] | None:
+        """All rows there are on disk, None where somebody is writing; raises sqlite3.Error.
+
+        It is to be quick, since who wants to write waits for it.
+        """
+        with self._lock:
+            free = not (self._busy or self._queue or self._closed)
+            return self._connection.execute(sql, parameters).fetchall() if free else None
+
     def notice(self, error: sqlite3.Error) -> None:
         """Take nothing more once SQLite finds the file damaged: what is written there may be lost, or damage more."""
         if is_damage(error) and not self.damage:
