@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.bars import at_most
+from benchmarks.bars import BY_HAND, at_most
 from benchmarks.cold_start.plugins import warm_room
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.per_event import COST
@@ -22,12 +22,14 @@ from botplatform.errors import Rejected
 from botplatform.event import Event
 from botplatform.handlers import handlers_in
 from botplatform.hosts.runner import Result, Runner
+from botplatform.reply import Reply
 from botplatform.router import Match, Router
 from botplatform.source import Raw
 from botplatform.sources.alexa.source import SOURCE
 from botplatform.sources.cloudevents import SOURCE as CLOUDEVENTS
 from botplatform.store import Run
 from botplatform.stores.forgetful import Forgetful
+from botplatform.work import Context, Unit
 
 CALLS = 2000
 SAMPLE = ROOT / "events" / "alexa" / "temperature-kitchen.json"
@@ -46,6 +48,9 @@ def races() -> Iterator[Race]:
     *_, answer = stages.values()
     contenders = [
         Contender("the floor", partial(_measure, _least), "msgspec decodes, one look-up finds the handler, it encodes"),
+        Contender(
+            BY_HAND, partial(_measure, _by_hand()), "an event, its route and slots, a reply; nothing else of a run"
+        ),
         Contender("the platform", partial(_measure, answer), "normalize, route, run, log, render, encode"),
     ]
     absent = {}
@@ -90,6 +95,22 @@ def _stages() -> dict[str, Stage]:
         "its slots are bound, its handler is run": run,
         "it is logged, the reply rendered and encoded": answered,
     }
+
+
+def _by_hand() -> Answer:
+    """What an answer takes that is routed as an event, with nothing that could be given up, timed, kept or logged."""
+    router, store = Router(handlers_in("warm_room", warm_room, warm_room.__file__)), Forgetful()
+
+    def answer(body: bytes) -> bytes:
+        event = next(SOURCE.normalize(Raw(body)))
+        if isinstance(event, Rejected):
+            raise event
+        (match,) = router.route(event)
+        unit = Unit(store, match.handler.plugin, 0.0)
+        said = match.handler.function(Context(event, match.handler, unit, match.params(event), tuple))
+        return codec.encode(SOURCE.render(event, Reply(said)))
+
+    return answer
 
 
 def _lost(*letter: object) -> None:

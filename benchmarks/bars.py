@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 Rounds = Sequence[Mapping[str, float]]
 
+BY_HAND = "by hand"
+"""The row of what does no more than it has to, written for that: what it does not reach, nothing does."""
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -25,13 +28,17 @@ class Bar:
 
     def judge(self, rounds: Mapping[str, Rounds]) -> Verdict:
         """Hold the rounds of all rows, by name, against this bar; a row that is not there was not measured."""
-        if self.row not in rounds or (self.of and self.of not in rounds):
-            return Verdict(self, ())
-        figures = self._figures(rounds[self.row])
+        return Verdict(self, self._reached(self.row, rounds), self._reached(BY_HAND, rounds))
+
+    def _reached(self, row: str, rounds: Mapping[str, Rounds]) -> list[float]:
+        """What a row came to in each round."""
+        if row not in rounds or (self.of and self.of not in rounds):
+            return []
+        figures = self._figures(rounds[row])
         if not self.of:
-            return Verdict(self, figures)
+            return figures
         others = self._figures(rounds[self.of])
-        return Verdict(self, [figure / other for figure, other in zip(figures, others, strict=True)])
+        return [figure / other for figure, other in zip(figures, others, strict=True)]
 
     def _figures(self, rounds: Rounds) -> list[float]:
         return [figures[self.figure] if self.figure else next(iter(figures.values())) for figures in rounds]
@@ -44,10 +51,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a bar: its figure in each round; none when it was not measured."""
+    """What came of a bar: its figure in each round; none when it was not measured.
+
+    `by_hand` is what the race's loop by hand came to, where there is one.
+    """
 
     bar: Bar
     rounds: Sequence[float]
+    by_hand: Sequence[float] = ()
 
     @property
     def met(self) -> bool | None:
@@ -66,7 +77,8 @@ class Verdict:
 
     def to_dict(self) -> dict[str, Any]:
         """The bar in words, its figure in each round, and whether it was met, as JSON values."""
-        return {"bar": str(self.bar), "limit": self.bar.limit, "rounds": list(self.rounds), "met": self.met}
+        by_hand = {"by hand": list(self.by_hand)} if self.by_hand else {}
+        return {"bar": str(self.bar), "limit": self.bar.limit, "rounds": list(self.rounds), "met": self.met, **by_hand}
 
 
 def at_most(row: str, limit: float, of: str = "", figure: str = "") -> Bar:

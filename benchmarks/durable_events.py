@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.bars import at_least
+from benchmarks.bars import BY_HAND, at_least
 from benchmarks.by_hand import ByHand
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.platforms import running
@@ -32,7 +32,7 @@ PRODUCERS = 16
 GROUP = 512  # a read of a socket brings about so many small messages
 PLUGINS = Path(__file__).parent / "plugins"
 HANDLER = "nothing.handle"
-BY_HAND = "SQLite, the platform's rows"
+
 _WITHIN = 60.0
 
 T = TypeVar("T")

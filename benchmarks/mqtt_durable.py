@@ -15,7 +15,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from benchmarks import mosquitto
-from benchmarks.bars import at_least
+from benchmarks.bars import BY_HAND, at_least
 from benchmarks.by_hand import ByHand
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.platforms import running
@@ -60,7 +60,7 @@ def races() -> Iterator[Race]:
                 Contender(EACH, partial(_committed, each, table), "SQLite (FULL), then the ack"),
                 Contender(f"paho, a commit per {GROUP}", partial(_committed, groups, table), "then as many acks"),
                 Contender(
-                    "paho, the platform's rows",
+                    BY_HAND,
                     partial(_committed, by_hand, log),
                     f"log entry, marker, count and its history, a commit per {LARGE_GROUP}; nothing else of a run",
                 ),

@@ -16,7 +16,7 @@ from types import FunctionType, ModuleType
 from urllib.parse import parse_qs, urlsplit
 
 from benchmarks import bolt_commands
-from benchmarks.bars import Bar, at_least, at_most
+from benchmarks.bars import BY_HAND, Bar, at_least, at_most
 from benchmarks.by_hand import ByHand
 from benchmarks.commands import ANSWER, SECRET, commands, named, of_many, signed
 from benchmarks.load import Call, Client, client, post
@@ -111,7 +111,7 @@ def _over_http(load: Client, us: Platform, by_hand: _ByHand, connections: int, b
     ]
     least = f"the platform's server: HMAC, form, one look-up; log entry and marker, {AHEAD_LIMIT} a commit"
     ours = [
-        Contender("by hand", partial(by_hand.measure, load, connections), least),
+        Contender(BY_HAND, partial(by_hand.measure, load, connections), least),
         Contender("the platform", partial(_platform, load, us, connections), "its own server; each command is kept"),
     ]
     title = f"slack_command: over HTTP, keep-alive connections: {connections}"

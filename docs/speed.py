@@ -63,8 +63,11 @@ def claims() -> str:
 def bars() -> str:
     """Every bar of every benchmark, what there was, and whether it was met."""
     found = [(table["title"], bar) for name in _measured() for table in _tables(name) for bar in table["bars"]]
-    rows = [(title.partition(" (")[0], bar["bar"], _spread(bar), _MET[bar["met"]]) for title, bar in found]
-    return _table(("measured", "bar", "there was: median (lowest to highest)", ""), rows)
+    rows = [
+        (title.partition(" (")[0], bar["bar"], _spread(bar["rounds"]), _MET[bar["met"]], _spread(bar.get("by hand")))
+        for title, bar in found
+    ]
+    return _table(("measured", "bar", "there was: median (lowest to highest)", "", "by hand"), rows)
 
 
 def stages() -> str:
@@ -142,10 +145,10 @@ def _median(row: dict[str, Any]) -> float:
     return float(statistics.median(next(iter(figures.values())) for figures in row["rounds"]))
 
 
-def _spread(bar: dict[str, Any]) -> str:
-    if not bar["rounds"]:
+def _spread(rounds: Sequence[float] | None) -> str:
+    if not rounds:
         return ""
-    median, least, most = (_shown(of(bar["rounds"])) for of in (statistics.median, min, max))
+    median, least, most = (_shown(of(rounds)) for of in (statistics.median, min, max))
     return f"{median} ({least} to {most})"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.bars import at_least, at_most, summary
+from benchmarks.bars import BY_HAND, at_least, at_most, summary
 
 ROUNDS = {
     "orjson": [{"us": 2.0, "p99 us": 8.0}, {"us": 4.0, "p99 us": 9.0}, {"us": 3.0, "p99 us": 9.0}],
@@ -49,6 +49,12 @@ def test_a_bar_without_another_row_is_told_in_the_figures_own_unit():
 
 def test_a_bar_of_a_row_that_was_not_measured_says_so():
     assert str(at_least("ours", 4, of="bolt").judge(ROUNDS)) == "ours: at least 4 x bolt: not measured"
+
+
+def test_a_bar_tells_what_a_loop_by_hand_came_to():
+    rounds = {**ROUNDS, BY_HAND: [{"us": 4.0}, {"us": 4.0}, {"us": 4.5}]}
+    assert at_most("ours", 1.5, of="orjson").judge(rounds).to_dict()["by hand"] == [2.0, 1.0, 1.5]
+    assert "by hand" not in at_most("ours", 1.5, of="orjson").judge(ROUNDS).to_dict()
 
 
 def test_the_summary_counts_the_bars_and_names_those_that_were_not_met():

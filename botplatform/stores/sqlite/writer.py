@@ -58,6 +58,7 @@ class Writer:
         self._news = threading.Condition(self._lock)
         self._busy = False
         self._closed = False
+        self._in_use = threading.Lock()  # of the connection, by a commit or a look-up
         self.damage = ""
         self._thread = threading.Thread(target=self._loop, name="sqlite-writer", daemon=True)
         self._thread.start()
@@ -109,13 +110,16 @@ class Writer:
         told(self._refusal())
 
     def query(self, sql: str, parameters: Sequence[Any]) -> list[Any] | None:
-        """All rows there are on disk, None where somebody is writing; raises sqlite3.Error.
+        """All rows there are on disk, None where somebody is writing or looking; raises sqlite3.Error.
 
-        It is to be quick, since who wants to write waits for it.
+        It is to be quick, since a commit waits for it; to have something written, nobody does.
         """
-        with self._lock:
-            free = not (self._busy or self._queue or self._closed)
-            return self._connection.execute(sql, parameters).fetchall() if free else None
+        if not self._in_use.acquire(blocking=False):
+            return None
+        try:
+            return None if self._closed else self._connection.execute(sql, parameters).fetchall()
+        finally:
+            self._in_use.release()
 
     def notice(self, error: sqlite3.Error) -> None:
         """Take nothing more once SQLite finds the file damaged: what is written there may be lost, or damage more."""
@@ -151,7 +155,8 @@ class Writer:
     def _loop(self) -> None:
         while batch := self._next():
             self._commit(batch)
-        self._connection.close()
+        with self._in_use:
+            self._connection.close()
 
     def _next(self) -> list[_Item]:
         """What waits, as much of it as goes into one transaction; nothing once there will be no more."""
@@ -168,7 +173,8 @@ class Writer:
     def _commit(self, batch: Sequence[_Item]) -> Sequence[Any]:
         """Apply a batch in one transaction; only then do those who wait learn of it, and others have their turn."""
         try:
-            results = self._results(batch)
+            with self._in_use:
+                results = self._results(batch)
             for item, result in zip(batch, results, strict=True):
                 _tell(item, result)
         finally:

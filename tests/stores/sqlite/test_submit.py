@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from botplatform.errors import StateUnavailable
 from botplatform.source import EffectRequest
-from botplatform.store import Commit, Committed, Outcome, Run, StateKey, Write
+from botplatform.store import Commit, Committed, Outcome, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
 from tests.handlers import happened
 from tests.stores.sqlite.work import KEY, commit, setting, waiting
@@ -244,6 +245,35 @@ def test_the_outcomes_of_many_are_found_in_memory_and_in_the_file(store: SqliteS
     submitted(store, done[3:])
     assert store.outcomes(works) == expected
     assert store.outcomes([]) == {}
+
+
+def test_outcomes_are_those_of_their_source_and_handler(store: SqliteStore) -> None:
+    event = happened("1")
+    done = [
+        Commit(Work(source, "1", handler), event.replace(source=source), Outcome())
+        for source, handler in (("/a", "demo.handle"), ("/a", "demo.other"), ("/b", "demo.handle"))
+    ]
+    submitted(store, done)
+    store._recent.forget()
+    works = [Work(source, "1", handler) for source in ("/a", "/b", "/c") for handler in ("demo.handle", "demo.other")]
+
+    assert {*store.outcomes(works)} == {unit.work for unit in done}
+
+
+def test_while_somebody_writes_what_is_done_is_read_all_the_same(store: SqliteStore) -> None:
+    submitted(store, [adding("1")])
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(_: sqlite3.Connection) -> bool:
+        begun.set()
+        return go_on.wait(20)
+
+    writing = store._writer.submit(slow)
+    assert begun.wait(20)
+    assert store.read(KEY).json == b"1"
+    go_on.set()
+    assert writing.result(20), "the look at it waited for the writer"
+    assert store.read(KEY).json == b"1"
 
 
 def test_effects_of_a_call_are_numbered_in_the_order_of_its_commits(store: SqliteStore) -> None:
