@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmarks.measure import Figures, Wrong
@@ -30,7 +30,10 @@ WORKERS = {
 
 
 class Peer:
-    """A queue that is running; `producer` puts as many tasks as it reads, `done` has a byte for each that was run."""
+    """A queue that is running; `producer` puts as many tasks as it reads, `done` has a byte for each that was run.
+
+    While it is not measured it stands still: to look for tasks a hundred times a second takes time from the others.
+    """
 
     def __init__(self, producer: subprocess.Popen[bytes], worker: subprocess.Popen[bytes], done: Path) -> None:
         self._producer = producer
@@ -39,6 +42,13 @@ class Peer:
 
     def measure(self, tasks: int) -> Figures:
         """Put so many tasks, and wait until all were run; raises Wrong when there are more, or not all in a minute."""
+        _signal(signal.SIGCONT, self._producer, self._worker)
+        try:
+            return self._run(tasks)
+        finally:
+            _signal(signal.SIGSTOP, self._producer, self._worker)
+
+    def _run(self, tasks: int) -> Figures:
         wanted = self._count() + tasks
         began = time.perf_counter()
         assert self._producer.stdin
@@ -85,13 +95,21 @@ def _start(command: Sequence[str], environment: dict[str, str], log: int) -> sub
     )
 
 
+def _signal(number: int, *processes: subprocess.Popen[bytes]) -> None:
+    """Send a signal to processes and those they started."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """End a process and those it started."""
+    _signal(signal.SIGCONT, process)
     if process.stdin:
         process.stdin.close()
     process.terminate()
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        _signal(signal.SIGKILL, process)
         process.wait()

@@ -175,7 +175,7 @@ def test_a_plugins_bug_is_caught_in_one_place():
         "hosts.local.http.errors",  # a bug of ours is answered with 500, and ends no connection
         "hosts.jobs",  # a job that failed is logged and run again
         "hosts.mqtt.client",  # the network thread goes on
-        "stores.sqlite.writer",  # handed on to whoever waits for the change
+        "stores.sqlite.savepoints",  # handed on to whoever waits for the change
     }
 
 

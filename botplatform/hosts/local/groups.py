@@ -10,7 +10,7 @@ from functools import partial
 from botplatform.hosts.jobs import Answer, Later, guarded
 from botplatform.hosts.lanes import TICK, Lane, Lanes, Running
 from botplatform.hosts.local.group import Group
-from botplatform.hosts.local.member import Came, GroupStore, Member, commit_alone, told_ahead
+from botplatform.hosts.local.member import GroupStore, Member, apart, told_ahead
 from botplatform.hosts.local.overlay import Overlay
 from botplatform.store import Commit, Committed
 
@@ -145,7 +145,7 @@ class Groups(Lanes[Member]):
                     group.took(lane, job, came)
                     running = None if self._stopping else group.begin()
             if slow:
-                return self._ran(slow, self._apart(group, job, came))
+                return self._ran(slow, apart(self._store, job, came, group.overlay.seen))
         return self._commit(group)
 
     def _gather(self) -> Group:
@@ -175,12 +175,6 @@ class Groups(Lanes[Member]):
             self._admitted[job.kind] += 1
             kinds.add(job.kind)
         return True
-
-    def _apart(self, group: Group, job: Member, came: Came) -> Answer | Later:
-        """What is left of a job that its group went on without; if it saw what was not committed, it is run again."""
-        if isinstance(came, Commit):
-            return 0.0 if group.overlay.seen else partial(commit_alone, self._store, job, came)
-        return came
 
     def _look(self, now: float) -> None:
         """Have what was told ahead committed, and the group go on without a job that takes long."""

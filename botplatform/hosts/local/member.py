@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from botplatform.hosts.jobs import Answer, Finish, Job, Later, guarded
@@ -54,6 +55,13 @@ def told_ahead(ahead: Sequence[tuple[Member, Commit]], results: Sequence[Committ
     """Have jobs whose answers went ahead of their commits learn what came of those."""
     for (job, commit), result in zip(ahead, results, strict=True):
         guarded(job, job.told, commit, result)
+
+
+def apart(store: GroupStore, job: Member, came: Came, seen: bool) -> Answer | Later:
+    """What is left of a job that its group went on without; one that has `seen` what was not committed is run again."""
+    if isinstance(came, Commit):
+        return 0.0 if seen else partial(commit_alone, store, job, came)
+    return came
 
 
 def commit_alone(store: GroupStore, job: Member, commit: Commit, finish: Finish) -> None:

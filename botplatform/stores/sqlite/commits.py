@@ -8,7 +8,7 @@ from functools import partial
 
 from botplatform.store import Commit, Committed
 from botplatform.stores.sqlite.group import Call, Group, Parts, Result, outcome_in
-from botplatform.stores.sqlite.writer import undo, undone_if_it_fails
+from botplatform.stores.sqlite.savepoints import undo, undone_if_it_fails
 
 
 class Commits:

@@ -25,7 +25,7 @@ from botplatform.stores.sqlite import rows
 from botplatform.stores.sqlite.changes import Draft, Values, changed
 from botplatform.stores.sqlite.log import NUMBER, RECORD, RECORD_NEW, Log
 from botplatform.stores.sqlite.reading import OUTCOME, PENDING, to_outcome, to_pending, to_row
-from botplatform.stores.sqlite.writer import outcome_of
+from botplatform.stores.sqlite.savepoints import outcome_of
 
 Result = Committed | Exception
 
@@ -94,10 +94,9 @@ class Group:
             raise sqlite3.IntegrityError("the same work twice")
         outcome = self._done.get(work) if self._done else None
         if outcome is None:
-            try:
-                return self._new(commit, progress)
-            except Exception as error:  # noqa: BLE001 - handed on to whoever waits for it
-                result: Result = error
+            result = outcome_of(self._new, commit, progress)
+            if isinstance(result, Committed):
+                return result
             outcome = outcome_in(self._connection, work)  # for what is done, nothing of that matters
         if outcome is not None:
             result = outcome_of(self._again, commit, outcome)

@@ -9,24 +9,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from botplatform.errors import StateUnavailable
-from botplatform.stores.sqlite import rows
 from botplatform.stores.sqlite.advice import is_damage, unavailable
+from botplatform.stores.sqlite.savepoints import Apply, Change, one_by_one, outcome_of, with_rows
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-P = ParamSpec("P")
-Change = Callable[[sqlite3.Connection], T]
-Apply = Callable[[sqlite3.Connection, Sequence[Any], bool], Sequence[Any]]
-"""Does several things inside a transaction; returns for each what came of it, or the exception that undid it.
-
-The flag says that nothing was done in the transaction before.
-"""
 
 # More in one transaction gains nothing measurable and makes the first of them wait longer.
 BATCH = 500
@@ -82,7 +75,7 @@ class Writer:
 
         `told` hears of it when it is on disk, or could not be stored.
         """
-        self.put(_with_rows(sql), row, told)
+        self.put(with_rows(sql), row, told)
 
     def perform(self, apply: Apply, what: Any) -> Any:
         """Have `apply` do `what` and return what came of it, once that is on disk; raises it if it is an exception."""
@@ -214,66 +207,6 @@ class ReadOnly:
     def submit(self, _: Change[T]) -> Future[T]:
         """Raises StateUnavailable."""
         raise StateUnavailable("this state can only be read")
-
-
-def one_by_one(connection: sqlite3.Connection, changes: Sequence[Change[Any]], first: bool) -> list[Any]:
-    """Apply changes one after the other: one that fails is undone and leaves the others alone."""
-    return [undone_if_it_fails(connection, change, first and number == 0) for number, change in enumerate(changes)]
-
-
-@cache
-def _with_rows(sql: str) -> Apply:
-    """What executes a statement for many rows: all at once or, where that fails, one by one."""
-
-    def apply(connection: sqlite3.Connection, each: Sequence[Any], first: bool) -> list[Any]:
-        failed = undone_if_it_fails(connection, partial(_executed, sql, each), first)
-        if failed:
-            return one_by_one(connection, [partial(_executed, sql, [row]) for row in each], first)
-        return [None] * len(each)
-
-    return apply
-
-
-def _executed(sql: str, each: Sequence[Any], connection: sqlite3.Connection) -> None:
-    rows.execute(connection, sql, each)
-
-
-def undone_if_it_fails(connection: sqlite3.Connection, change: Change[T], first: bool = False) -> T | Exception:
-    """What a change returns, or the exception it raised; raises sqlite3.Error where the transaction cannot go on.
-
-    For the `first` of a transaction there is no savepoint: for one, SQLite copies each page before it is changed.
-    """
-    if not first:
-        connection.execute("SAVEPOINT change")
-    result = outcome_of(change, connection)
-    if isinstance(result, Exception):
-        if isinstance(result, sqlite3.Error) and is_damage(result):
-            raise result
-        if not connection.in_transaction:
-            raise sqlite3.OperationalError(str(result)) from result  # SQLite gave up the whole transaction
-        undo(connection, first)
-        ours = isinstance(result, sqlite3.IntegrityError)  # a bug
-        result = unavailable(result) if isinstance(result, sqlite3.Error) and not ours else result
-    if not first:
-        connection.execute("RELEASE change")
-    return result
-
-
-def undo(connection: sqlite3.Connection, first: bool) -> None:
-    """Undo what a change did so far, by beginning anew if it is the first of its transaction."""
-    if first:
-        connection.execute("ROLLBACK")
-        connection.execute("BEGIN IMMEDIATE")
-    else:
-        connection.execute("ROLLBACK TO change")
-
-
-def outcome_of(act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | Exception:
-    """What `act` returns, or the exception it raises."""
-    try:
-        return act(*arguments, **named)
-    except Exception as error:  # noqa: BLE001 - handed on to whoever waits for it
-        return error
 
 
 def _tell(item: _Item, result: Any) -> None:
