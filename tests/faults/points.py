@@ -107,7 +107,7 @@ def arm(platform: Platform, trap: Trap) -> None:
     dispatcher, store = platform.dispatcher, platform.store
     dispatcher.submit = trap.before(ACCEPT, dispatcher.submit)
     dispatcher.submit_all = trap.before(ACCEPT, dispatcher.submit_all)
-    dispatcher.tell = trap.before(BEFORE_ANSWER, dispatcher.tell)
+    dispatcher.underway.tell = trap.before(BEFORE_ANSWER, dispatcher.underway.tell)
     dispatcher.engine._run_handler = trap.around(BEFORE_HANDLER, dispatcher.engine._run_handler, AFTER_HANDLER)
     store.inbox.keep = trap.after(INBOX, store.inbox.keep)
     dispatcher.performer.perform = _before_some(trap, dispatcher.performer.perform)

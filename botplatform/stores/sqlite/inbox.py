@@ -170,7 +170,9 @@ _EDIT = "UPDATE inbox SET envelope = ?, changed = ? WHERE seq = ? AND dead = 1 A
 _PUT = """INSERT INTO inbox (source, id, handler, envelope, attempts, due, dead, reason, changed)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET attempts = excluded.attempts, due = excluded.due, dead = max(dead, excluded.dead),
-    reason = excluded.reason, changed = excluded.changed"""
+    reason = excluded.reason, changed = excluded.changed
+    WHERE excluded.dead OR excluded.reason != '' OR NOT inbox.dead"""
+"""What was given up meanwhile keeps its reason, when it turns out to have taken too long as well."""
 
 
 def _is_done(connection: sqlite3.Connection, work: Work) -> bool:

@@ -104,3 +104,13 @@ def test_a_retried_one_is_done_when_its_handler_is(store: SqliteStore, letters: 
     store.commit(commit(happened("0")))
 
     assert [item.event.id for item in store.inbox.waiting()] == ["waiting"]
+
+
+def test_what_is_kept_because_it_took_long_does_not_hide_why_it_was_given_up(
+    store: SqliteStore, letters: list[Waiting]
+) -> None:
+    store.inbox.keep([waiting(happened("0"), attempts=0)], answered=True)
+    assert store.inbox.dead_letters() == letters
+
+    store.inbox.keep([waiting(happened("0"), attempts=6, reason="no such house")])
+    assert [letter.reason for letter in store.inbox.dead_letters()] == ["no such house", "no such room", "no such room"]
