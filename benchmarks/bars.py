@@ -10,7 +10,7 @@ from typing import Any, Literal
 Rounds = Sequence[Mapping[str, float]]
 
 BY_HAND = "by hand"
-"""The row of what does no more than it has to, written for that: what it does not reach, nothing does."""
+"""The row of a plain loop that keeps, or answers, the same: it says how much is left for all else we do."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""What the platform keeps of an event, written by a loop that does nothing else: no handler that could fail, be tried
-again, given up or told that it was done before. What this takes, nothing that keeps as much can go below.
+"""What the platform keeps of an event, written by a plain loop: it tells how much of a figure that writing is.
+
+There is no handler that could fail, be tried again, given up or told that it was done before.
 """
 
 from __future__ import annotations
@@ -12,16 +13,14 @@ from typing import Any
 
 from botplatform import codec
 from botplatform.stores.sqlite import rows
+from botplatform.stores.sqlite.log import RECORD_NEW
 from botplatform.stores.sqlite.schema import MIGRATIONS
+from botplatform.stores.sqlite.store import JOURNAL_PAGES
 
-_ENTRY = """INSERT INTO events (source, id, type, subject, received, verdict, reason, envelope)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _MARK = "INSERT INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CHANGE = "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?)"
 _COUNT = """INSERT INTO state (plugin, key, value, version) VALUES ('by_hand', 'count', ?, ?)
     ON CONFLICT DO UPDATE SET value = excluded.value, version = excluded.version"""
-# As the platform has it, in pages of 4 KiB.
-_JOURNAL_PAGES = 4000
 
 
 class ByHand:
@@ -34,7 +33,7 @@ class ByHand:
         self._database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        self._database.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
+        self._database.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
         self._database.executescript("".join(MIGRATIONS))
         self._source, self._type, self._counts = source, type, counts
         self._numbers = itertools.count(2)  # the first row of `changes` is there already
@@ -61,7 +60,7 @@ class ByHand:
     def commit(self) -> None:
         """Return once all is on disk."""
         self._database.execute("BEGIN IMMEDIATE")
-        rows.execute(self._database, _ENTRY, self._entries)
+        rows.execute(self._database, RECORD_NEW, self._entries)
         rows.execute(self._database, _MARK, self._marks)
         if self._changes:
             rows.execute(self._database, _CHANGE, self._changes)

@@ -32,7 +32,6 @@ PRODUCERS = 16
 GROUP = 512  # a read of a socket brings about so many small messages
 PLUGINS = Path(__file__).parent / "plugins"
 HANDLER = "nothing.handle"
-
 _WITHIN = 60.0
 
 T = TypeVar("T")

@@ -24,7 +24,8 @@ CRASH_LIMIT = 3
 class Runs:
     """Runs handlers of the present `router()`, and knows how each of them behaves.
 
-    `paces` are how long they take, `stuck` counts the runs of each that hang now.
+    `paces` are how long they take, `stuck` counts the runs of each that hang now, and `crashes(work)` says how often
+    the process died while it did that.
     """
 
     def __init__(self, engine: Engine, store: SqliteStore, recorder: Recorder, router: Callable[[], Router]) -> None:
@@ -67,7 +68,7 @@ class Runs:
             self.stuck[handler] += change
 
     def _run(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
-        if self.stuck and self.stuck[work.handler] >= STUCK_LIMIT:
+        if self.stuck.get(work.handler, 0) >= STUCK_LIMIT:
             raise Failed(f"{STUCK_LIMIT} runs of {work.handler} hang already")
         if self.crashes(work) >= CRASH_LIMIT:
             raise Failed(f"the process died {CRASH_LIMIT} times while {work.handler} handled it", final=True)

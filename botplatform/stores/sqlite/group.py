@@ -92,7 +92,7 @@ class Group:
         work = commit.work
         if work in self._marks:
             raise sqlite3.IntegrityError("the same work twice")
-        outcome = self._done.get(work) if self._done else None
+        outcome = self._done.get(work)
         if outcome is None:
             result = outcome_of(self._new, commit, progress)
             if isinstance(result, Committed):
@@ -141,8 +141,6 @@ class Group:
         version, changes = self._values.version, self._changed(commit, progress) if commit.writes else ()
         self._marks[work] = (*work, self._now, took, attempts, reply, suppressed, version, self._values.version)
         self._note(work, event)
-        if not requested:
-            return Committed(outcome, [], changes)
         self._effects += [row for _, row in requested]
         return Committed(outcome, [effect for effect, _ in requested], changes)
 

@@ -28,23 +28,27 @@ Query = Callable[[str, tuple[Any, ...]], list[Any]]
 class Reading:
     """Markers, state and effects, the `inbox` and the `log`: `query(sql, parameters)` gives the rows they are in.
 
-    Every method may raise StateUnavailable.
+    `look_up` does the same for what takes no time, if there is a better way to. Every method may raise
+    StateUnavailable.
     """
 
-    def __init__(self, query: Query, clock: Callable[[], float], log: Log, inbox: Inbox) -> None:
+    def __init__(
+        self, query: Query, clock: Callable[[], float], log: Log, inbox: Inbox, look_up: Query | None = None
+    ) -> None:
         self._query = query
+        self._look_up = look_up or query
         self._clock = clock
         self.log = log
         self.inbox = inbox
 
     def outcome(self, work: Work) -> Outcome | None:
         """The outcome of work that is done, else None."""
-        rows = self._query(OUTCOME, work)
+        rows = self._look_up(OUTCOME, work)
         return to_outcome(rows[0]) if rows else None
 
     def read(self, key: StateKey) -> Value:
         """One value and its version; an expired one is not there."""
-        rows = self._query(READ, (*key, self._clock()))
+        rows = self._look_up(READ, (*key, self._clock()))
         return Value(*rows[0]) if rows else Value(None)
 
     def scan(self, plugin: str, prefix: str) -> Iterator[tuple[str, Value]]:

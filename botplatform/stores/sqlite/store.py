@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from botplatform import codec
 from botplatform.errors import StateUnavailable
 from botplatform.event import Event
-from botplatform.store import Commit, Committed, Outcome, PendingEffect, StateKey, Value, Work, Write
+from botplatform.store import Commit, Committed, Outcome, PendingEffect, StateKey, Work, Write
 from botplatform.stores.sqlite.advice import unavailable
-from botplatform.stores.sqlite.changes import READ, Values
+from botplatform.stores.sqlite.changes import Values
 from botplatform.stores.sqlite.commits import Commits
 from botplatform.stores.sqlite.copying import copy
 from botplatform.stores.sqlite.group import Parts
@@ -28,6 +28,8 @@ from botplatform.stores.sqlite.reading import OUTCOME, OUTCOMES, Reading, to_out
 from botplatform.stores.sqlite.recent import Recent
 from botplatform.stores.sqlite.schema import migrate
 from botplatform.stores.sqlite.writer import Writer
+
+T = TypeVar("T")
 
 
 class SqliteStore(Reading):
@@ -64,7 +66,8 @@ class SqliteStore(Reading):
         self._values = Values(clock, version)
         log = Log(self._writer, self._query, clock, mask)
         self._commits = Commits(Parts(self._values, log, clock, count(effects + 1)))
-        super().__init__(self._query, clock, log, Inbox(self._writer, self._query, clock, log, self._values.write))
+        inbox = Inbox(self._writer, self._query, clock, log, self._values.write)
+        super().__init__(self._query, clock, log, inbox, self._looked_up)
 
     def outcome(self, work: Work) -> Outcome | None:
         """The outcome of work that is done, else None; from memory where that was lately."""
@@ -90,11 +93,6 @@ class SqliteStore(Reading):
                 found = self._look_up(OUTCOMES, (codec.encode(wanted).decode(), source, handler))
                 rows |= {Work(source, row[0], handler): row[1:] for row in found}
         return {work: to_outcome(row) for work, row in rows.items()}
-
-    def read(self, key: StateKey) -> Value:
-        """One value and its version; an expired one is not there."""
-        rows = self._look_up(READ, (*key, self._clock()))
-        return Value(*rows[0]) if rows else Value(None)
 
     def commit(self, commit: Commit) -> Committed:
         result: Committed | Exception = self._writer.perform(self._commits.apply, [commit])[0]
@@ -165,25 +163,24 @@ class SqliteStore(Reading):
 
     def _connect_to_write(self) -> sqlite3.Connection:
         connection = self._connect()
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}")
         return connection
 
-    def _look_up(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+    def _looked_up(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
         """As `_query`, for what takes no time: on the connection that writes, where nobody has it.
 
         It knows the pages, where any other reads them anew after each commit.
         """
-        try:
-            rows = self._writer.query(sql, parameters)
-        except sqlite3.Error as error:
-            self._writer.notice(error)
-            raise unavailable(error) from error
+        rows = self._asked(self._writer.query, sql, parameters)
         return self._query(sql, parameters) if rows is None else rows
 
     def _query(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
         """Read what is committed; raises StateUnavailable."""
+        return self._asked(self._readers.query, sql, parameters)
+
+    def _asked(self, query: Callable[[str, tuple[Any, ...]], T], sql: str, parameters: tuple[Any, ...]) -> T:
         try:
-            return self._readers.query(sql, parameters)
+            return query(sql, parameters)
         except sqlite3.Error as error:
             self._writer.notice(error)
             raise unavailable(error) from error
@@ -204,6 +201,6 @@ class SqliteStore(Reading):
 
 
 # Of 4 KiB each. A page waits in the journal to be written to its place: the longer, the more commits have changed it.
-_JOURNAL_PAGES = 4000
+JOURNAL_PAGES: Final = 4000
 _SETTLE = """UPDATE effects SET status = ?, changed = ?, result = ?, attempts = attempts + 1
     WHERE number = ? AND status = 'pending'"""

@@ -110,7 +110,9 @@ class Writer:
         if not self._in_use.acquire(blocking=False):
             return None
         try:
-            return None if self._closed else self._connection.execute(sql, parameters).fetchall()
+            if self._closed or self._connection.in_transaction:  # one that could not be undone yet
+                return None
+            return self._connection.execute(sql, parameters).fetchall()
         finally:
             self._in_use.release()
 

@@ -276,6 +276,17 @@ def test_while_somebody_writes_what_is_done_is_read_all_the_same(store: SqliteSt
     assert store.read(KEY).json == b"1"
 
 
+def test_what_could_not_be_undone_yet_is_not_read(store: SqliteStore) -> None:
+    submitted(store, [adding("1")])
+    connection = store._writer._connection
+    connection.execute("BEGIN")
+    connection.execute("UPDATE state SET value = '99'")
+    assert store.read(KEY).json == b"1"
+
+    connection.execute("ROLLBACK")
+    assert store.read(KEY).json == b"1"
+
+
 def test_effects_of_a_call_are_numbered_in_the_order_of_its_commits(store: SqliteStore) -> None:
     results = submitted(store, [adding(str(n), effects=[TEXT, TEXT]) for n in range(3)])
 
