@@ -31,7 +31,16 @@ NAMES = (
         "http_server",
         "alexa_intent",
     ),
-    *("mqtt_durable", "durable_events", "deduplication", "start", "cold_start", "memory", "scale_out"),
+    *(
+        "mqtt_durable",
+        "durable_events",
+        "durable_stages",
+        "deduplication",
+        "start",
+        "cold_start",
+        "memory",
+        "scale_out",
+    ),
 )
 ROUNDS = 7
 _PARTS = (

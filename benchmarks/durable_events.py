@@ -32,6 +32,7 @@ PRODUCERS = 16
 GROUP = 512  # a read of a socket brings about so many small messages
 PLUGINS = Path(__file__).parent / "plugins"
 HANDLER = "nothing.handle"
+SOURCE, TYPE = "urn:example:benchmark", "com.example.task"
 _WITHIN = 60.0
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ Submit = Callable[[Platform, Sequence[Event]], None]
 def races() -> Iterator[Race]:
     """One event after the other beside SQLite's own commits, then as many as there is room for beside task queues."""
     with tempfile.TemporaryDirectory() as name, running(Path(name, "state"), PLUGINS) as us:
-        with closing(_Commits(Path(name, "commits.db"))) as commits, closing(_by_hand(Path(name, "one.db"))) as one:
+        with closing(_Commits(Path(name, "commits.db"))) as commits, closing(by_hand(Path(name, "one.db"))) as one:
             yield Race(
                 "durable_events: one after the other",
                 [
@@ -64,10 +65,10 @@ def _under_load(us: Platform, folder: Path) -> Iterator[Race]:
             ),
             "the platform, groups": (submit_in_groups, f"submit_all, {GROUP} at a time, on a thread that helps"),
         }
-        by_hand = stack.enter_context(closing(_by_hand(folder / "groups.db")))
+        log = stack.enter_context(closing(by_hand(folder / "groups.db")))
         contenders = [
             *peers,
-            Contender(BY_HAND, partial(_kept, by_hand, LOAD, GROUP), f"the same, {GROUP} a commit"),
+            Contender(BY_HAND, partial(_kept, log, LOAD, GROUP), f"the same, {GROUP} a commit"),
             *(Contender(name, partial(_loaded, us, submit), note) for name, (submit, note) in ours.items()),
         ]
         rivals = [name for name in (*(peer.name for peer in peers), *absent) if not name.startswith("huey, Redis")]
@@ -123,7 +124,7 @@ class _Commits:
     def measure(self) -> Figures:
         """Commit one after the other."""
         began = time.perf_counter()
-        for event in _events(SINGLE):
+        for event in events_of(SINGLE):
             self._database.execute("INSERT INTO done VALUES (?, ?)", (event.source, event.id))
         return {"events/s": SINGLE / (time.perf_counter() - began)}
 
@@ -132,31 +133,32 @@ class _Commits:
         self._database.close()
 
 
-def _by_hand(file: Path) -> ByHand:
-    return ByHand(file, "urn:example:benchmark", "com.example.task")
+def by_hand(file: Path) -> ByHand:
+    """A loop that keeps such events in a file."""
+    return ByHand(file, SOURCE, TYPE)
 
 
 def _kept(log: ByHand, count: int, group: int) -> Figures:
     """Keep events, so many a commit."""
     before, began = log.count(), time.perf_counter()
-    for event in _events(count):
+    for event in events_of(count):
         log.keep(event.id, event.subject, event.data)
         if len(log) == group:
             log.commit()
     log.commit()
     seconds = time.perf_counter() - began
-    _expect(log.count() - before, count)
+    expect(log.count() - before, count)
     return {"events/s": count / seconds}
 
 
 def _one_by_one(us: Platform) -> Figures:
     before, began = _handled(us), time.perf_counter()
     settled = threading.Semaphore(0)
-    for event in _events(SINGLE):
+    for event in events_of(SINGLE):
         _bring(us, [Arrival(event, settled.release)])
         settled.acquire(timeout=_WITHIN)
     seconds = time.perf_counter() - began
-    _expect(_handled(us) - before, SINGLE)
+    expect(_handled(us) - before, SINGLE)
     return {"events/s": SINGLE / seconds}
 
 
@@ -199,9 +201,9 @@ def _wait(us: Platform, settled: Sequence[Event], count: int) -> None:
 def _loaded(us: Platform, submit: Submit) -> Figures:
     """Submit events and wait until all are handled; each has to have left its marker."""
     before, began = _handled(us), time.perf_counter()
-    submit(us, _events(LOAD))
+    submit(us, events_of(LOAD))
     seconds = time.perf_counter() - began
-    _expect(_handled(us) - before, LOAD)
+    expect(_handled(us) - before, LOAD)
     return {"events/s": LOAD / seconds}
 
 
@@ -214,12 +216,10 @@ def _patiently(submit: Callable[[], T]) -> T:
             time.sleep(0.001)
 
 
-def _events(count: int) -> list[Event]:
+def events_of(count: int) -> list[Event]:
+    """New events, of which the handler hears."""
     run = uuid.uuid4().hex
-    return [
-        Event(id=f"{run}-{number}", source="urn:example:benchmark", type="com.example.task", data={"number": number})
-        for number in range(count)
-    ]
+    return [Event(id=f"{run}-{number}", source=SOURCE, type=TYPE, data={"number": number}) for number in range(count)]
 
 
 def _handled(us: Platform) -> int:
@@ -229,6 +229,7 @@ def _handled(us: Platform) -> int:
         return found
 
 
-def _expect(found: int, wanted: int) -> None:
+def expect(found: int, wanted: int) -> None:
+    """Raise Wrong unless all were found."""
     if found != wanted:
         raise Wrong(f"{wanted} events were submitted and {found} have left a marker")

@@ -87,6 +87,13 @@ def alexa_stages() -> str:
     return _table(("µs of CPU, this and all above", "an intent"), rows)
 
 
+def durable_stages() -> str:
+    """The same for an event that is accepted, handled and on disk, as times the first stage."""
+    (table,) = _tables("durable_stages")
+    rows = [(row["name"], f"{_median(row):.1f}", f"{statistics.median(row['ratios']):.2g}") for row in table["rows"]]
+    return _table(("this and all above", "µs of CPU", "times the first"), rows)
+
+
 def machine() -> str:
     """On what the figures were taken."""
     about = json.loads((RESULTS / "matching.json").read_text())["machine"]
@@ -98,6 +105,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "bars": bars,
     "stages": stages,
     "alexa stages": alexa_stages,
+    "durable stages": durable_stages,
     "machine": machine,
 }
 

@@ -24,12 +24,12 @@ from cryptography.x509.oid import NameOID
 HOST = "127.0.0.1"
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until something holds; fail when it does not in that time."""
+def eventually(condition: Callable[[], object], seconds: float = 20, about: Callable[[], object] = str) -> None:
+    """Wait until something holds; fail when it does not in that time, and say what there is to say `about` it."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            pytest.fail(f"it did not happen within {seconds} s")
+            pytest.fail(f"it did not happen within {seconds} s {about()}")
         time.sleep(0.01)
 
 

@@ -90,7 +90,7 @@ class LocalStage:
 
     def settle(self) -> None:
         """Wait for the log to have everything, and for nothing to be under way."""
-        eventually(lambda: self._arrived() >= self._sent and not self._platform.busy())
+        eventually(lambda: self._arrived() >= self._sent and not self._platform.busy(), about=self._progress)
 
     def texts(self) -> list[str]:
         """The texts in the outbox."""
@@ -133,6 +133,10 @@ class LocalStage:
         answered = Answer(answer.status, answer.json if answer.body else None)
         self._sent += answered.of_an_event
         return answered
+
+    def _progress(self) -> str:
+        busy = self._platform.dispatcher.busy(), self._platform._performer.busy()
+        return f"({self._arrived()} of {self._sent} events have arrived; handlers, effects are busy: {busy})"
 
     def _arrived(self) -> int:
         return sum(entry["deliveries"] for entry in running.log(self._platform))

@@ -190,7 +190,7 @@ class MqttClient:
             if self._stopping.is_set() and not self._leaving:
                 self._leaving = True
                 self._acknowledge()  # nothing is heard after the farewell
-                self._paho.disconnect()
+                self._paho.say_farewell()
             if self._turn() != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 break
             self._held.go_on()
@@ -213,7 +213,7 @@ class MqttClient:
     def _close(self) -> None:
         """Send the acknowledgements that are due, take leave if it is not too late, and forget the connection."""
         self._acknowledge()
-        self._paho.disconnect()
+        self._paho.say_farewell()
         self._paho.loop_write()
         self._held.connection_broke()
         self._acknowledgements = Acknowledgements(self._wake)

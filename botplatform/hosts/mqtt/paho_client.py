@@ -30,6 +30,7 @@ SESSION_SECONDS: Final = 7 * 24 * 3600  # how long a broker keeps what arrives w
 _ANSWERS = {int(kind): kind for kind in (MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBCOMP)}
 _FAILURE = 0x80  # MQTT 5.0, 2.4: the reason codes from here on
 _AT_ONCE = 256 * 1024  # bytes: paho would ask the system for each packet three times
+_HEAR_OUT = 1.0  # seconds that a broker has to hang up after our farewell
 # MQTT 5.0, 3.4 and 3.7, by QoS: an acknowledgement that says that all is well, but for its packet id.
 _ACKNOWLEDGED_BY = {1: 0x4002_0000, 2: 0x7002_0000}
 
@@ -67,6 +68,8 @@ class Paho(paho.Client):
         # With this set, paho leaves writing to the thread that calls `loop` (and wakes it): others only queue packets.
         self.on_socket_register_write = lambda *_: None
         self.on_socket_open = _send_at_once
+        self.on_socket_close = self._hear_out
+        self._leaving = False
         self.on_message = lambda _client, _data, arrived: self.on_messages([message_of(arrived)])
         self._packets = Packets(newest)
         properties = _session(receive_maximum) if newest else None
@@ -76,7 +79,7 @@ class Paho(paho.Client):
 
     def open(self) -> str:
         """Connect and ask to be let in; returns why that could not be, or nothing."""
-        self.complaints.last = ""
+        self.complaints.last, self._leaving = "", False
         self._packets = Packets(self.protocol == paho.MQTTv5)
         try:
             self.reconnect()
@@ -112,6 +115,11 @@ class Paho(paho.Client):
         self._packet_queue(MessageType.PUBACK, struct.pack(f"!{len(packets)}I", *packets), 0, 1)
         self.loop_write()
 
+    def say_farewell(self) -> None:
+        """Say farewell after all that waits to be sent; nothing to do without a connection."""
+        self._leaving = True
+        self.disconnect()
+
     def ping(self) -> None:
         """Send a PINGREQ now."""
         self._send_pingreq()
@@ -143,6 +151,21 @@ class Paho(paho.Client):
         if isinstance(connection, socket.socket):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+    def _hear_out(self, _client: object, _data: object, connection: Any) -> None:
+        """After a farewell, wait until the broker hangs up, too: then it has read all that we sent.
+
+        Who came back sooner would have Mosquitto drop what it has not read of the connection before.
+        """
+        if not self._leaving:
+            return
+        end = time.monotonic() + _HEAR_OUT
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+            while (left := end - time.monotonic()) > 0:
+                connection.settimeout(left)
+                if not connection.recv(_AT_ONCE):
+                    return
 
     def _send_pingreq(self) -> MQTTErrorCode:
         self.on_ping()

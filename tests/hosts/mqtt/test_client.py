@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from threading import enumerate as threads
 from typing import Any
 
@@ -150,6 +150,35 @@ def test_what_was_acknowledged_before_stopping_does_not_come_again(mosquitto: Mo
     client.publish("t", b"last")
 
     assert received.payloads(1) == [b"last"]
+
+
+@VERSIONS
+def test_a_broker_that_is_slow_has_read_all_acknowledgements_before_somebody_else_goes_on(
+    mosquitto: Mosquitto, connect: Connect, version: Any
+) -> None:
+    connection, received = Connection(mosquitto.url, client_id="c", version=version), Received()
+    client = connect(connection, received, {"t": 1})
+    mosquitto.publish("t", *map(str, range(20)))
+    arrived = [received.next() for _ in range(20)]
+    mosquitto.freeze()
+    for _, acknowledge in arrived:
+        acknowledge()
+    thaw = Timer(0.3, mosquitto.thaw)
+    thaw.start()
+    client.stop()
+    client = connect(connection, received, {"t": 1})
+    client.publish("t", b"last")
+
+    assert received.payloads(1) == [b"last"]
+    thaw.join()
+
+
+def test_a_broker_that_hangs_does_not_keep_us_from_leaving(mosquitto: Mosquitto, connect: Connect) -> None:
+    client = connect(Connection(mosquitto.url, client_id="c"), Received(), {"t": 1})
+    mosquitto.freeze()
+    client.stop()
+    assert not client.connected
+    mosquitto.thaw()
 
 
 def test_an_acknowledgement_does_not_wait_until_the_network_thread_looks_for_it(
