@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from botplatform.values import NamedTuple
 
@@ -66,6 +66,10 @@ class Reply(NamedTuple):
 
 
 _NOTHING_BUT_TEXT = Reply()[1:]
+
+
+# Nobody may be told what went wrong inside; the log knows.
+APOLOGY: Final = Reply("Sorry, that went wrong. It is in the log.")
 
 
 def told(answer: object) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from botplatform.engine import Engine, Failed
 from botplatform.errors import Rejected, Retry, StateUnavailable
 from botplatform.event import Event
 from botplatform.hosts.aside import Aside
-from botplatform.reply import Reply
+from botplatform.reply import APOLOGY, Reply
 from botplatform.router import Match, Router
 from botplatform.source import shown
 from botplatform.state import told
@@ -27,7 +27,6 @@ EFFECT_ATTEMPTS = 10
 EFFECT_DEADLINE = 30.0
 # Of the entries of the log, so that what reads them later knows them.
 VERSION = 1
-APOLOGY = Reply("Sorry, that went wrong. It is in the log.")
 
 Status = Literal["done", "waiting", "dead"]
 Entry = Mapping[str, Any]

@@ -15,7 +15,7 @@ from botplatform.hosts.jobs import Answer, Finish, Later
 from botplatform.hosts.local.delivery import Delivery, Result, done, holds_anyway, reply_of
 from botplatform.hosts.local.member import commit_alone
 from botplatform.hosts.local.overlay import Overlay
-from botplatform.reply import Reply
+from botplatform.reply import APOLOGY
 from botplatform.router import Match
 from botplatform.store import NOTHING, Abandoned, Commit, Committed, Run, StateKey, Work, Write
 from botplatform.stores.sqlite.inbox import Waiting
@@ -292,7 +292,6 @@ class Task:
         return None
 
     def _give_up(self, reason: str, somebody_waits: bool) -> None:
-        # Nobody may be told what went wrong inside; the log knows.
-        apology = Reply("Sorry, that went wrong. It is in the log.") if somebody_waits else None
+        apology = APOLOGY if somebody_waits else None
         self._dispatcher.count("dead letters")
         self._dispatcher.underway.tell(self, Result(self.handler, "dead", apology, reason), over=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from paho.mqtt import MQTTException
@@ -52,7 +53,7 @@ class Packets:
         came: list[Came] = []
         try:
             self._cut(stream, came)
-        except IndexError:
+        except (IndexError, struct.error):
             came.append(Malformed("a packet is shorter than it says"))
         except (KeyError, ValueError, MQTTException) as error:  # of properties, and of what is no text
             came.append(Malformed(str(error)))
