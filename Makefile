@@ -24,12 +24,12 @@ run: $(STAMP) ## run the platform until Ctrl-C
 demo: $(STAMP) ## send every sample in events/ through its real door
 	@$(BIN)/botplatform demo
 
-# Tests wait more than they compute: two at a time take little more than half as long.
+# Tests wait more than they compute: three at a time keep two cores busy.
 test: $(DEV_STAMP) ## run all tests that need no AWS, but for the faults
-	@$(BIN)/python -m pytest --ignore tests/aws --ignore tests/faults -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --ignore tests/aws --ignore tests/faults -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-faults: $(DEV_STAMP) ## kill, fill, freeze and cut whatever can be, and count what is left
-	@$(BIN)/python -m pytest tests/faults -n 2 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest tests/faults -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-aws: $(DEV_STAMP) $(EMULATOR_STAMP) $(NODE_STAMP) ## deploy to an AWS emulated on this machine, and prove it there (needs Node)
 	@$(BIN)/python -m pytest tests/aws tests/conformance --stage aws $(PYTEST_ARGS)

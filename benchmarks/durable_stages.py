@@ -72,7 +72,7 @@ def _written(log: ByHand, events: Sequence[Event]) -> None:
 
 def _stored(store: SqliteStore, events: Sequence[Event]) -> None:
     outcome = Outcome()
-    store.submit([Commit(_work(event), event, outcome) for event in events], _told)
+    _committed(store, [Commit(_work(event), event, outcome) for event in events])
 
 
 def _looked_up(store: SqliteStore, events: Sequence[Event]) -> None:
@@ -90,13 +90,16 @@ def _run(us: Platform, store: SqliteStore, events: Sequence[Event]) -> None:
     for work, event in zip(works, events, strict=True):
         (match,) = router.route(event)
         commits.append(engine.attempt(work, event, match, Run(), store))
-    store.submit(commits, _told)
+    _committed(store, commits)
 
 
 def _work(event: Event) -> Work:
     return Work(event.source, event.id, HANDLER)
 
 
-def _told(results: Sequence[Committed | Exception]) -> None:
-    if not all(isinstance(result, Committed) for result in results):
+def _committed(store: SqliteStore, commits: Sequence[Commit]) -> None:
+    """Have all committed, on this thread, since nobody else has anything written."""
+    results: list[Committed | Exception] = []
+    store.submit(commits, results.extend)
+    if sum(isinstance(result, Committed) for result in results) < len(commits):
         raise Wrong(f"not all was committed: {results}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +51,21 @@ class Osls:
 
     def _stream(self, *arguments: str) -> int:
         command = [self._command, *arguments, *self._options]
-        with subprocess.Popen(command, cwd=self._folder, env=dict(self._environment)) as process:
-            while True:
-                try:
-                    return process.wait()
-                except KeyboardInterrupt:
-                    # The terminal has told osls too, which has to say how far it came.
-                    continue
+        with _interrupts_ignored():
+            return subprocess.run(command, cwd=self._folder, env=dict(self._environment), check=False).returncode
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Leave Ctrl-C to the child, which the terminal tells too: it has to say how far it came.
+
+    A KeyboardInterrupt at the moment when the child ends would have its exit status lost, and taken for 0.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # which a child does not inherit, as it would SIG_IGN
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _found(folder: Path, environment: Mapping[str, str]) -> str:
