@@ -58,7 +58,7 @@ class EmbeddedBroker:
 
     def connection(self, client_id: str) -> Connection:
         """How our own client connects."""
-        return Connection(self.mqtt5_url, client_id, keepalive=3600, max_qos=1, user_properties=False)
+        return Connection(self.mqtt5_url, client_id, keepalive=3600, max_qos=1, user_properties=False, own=True)
 
     def check(self, topic: str) -> None:
         """Raise Rejected for a topic that would end it."""

@@ -88,6 +88,7 @@ class MqttClient:
         self._why = ""
         self._ask_at = 0.0
         self._reported = ""
+        self._trouble = False
         self._stopping = threading.Event()
         self._thread = NetworkThread(self._run)
         self._paho = self._listen(Paho(connection, receive_maximum))
@@ -229,9 +230,11 @@ class MqttClient:
             self._paho.ping()
 
     def _report(self, level: int, state: str) -> None:
-        if state != self._reported:
-            self._reported = state
-            _log.log(level, state)
+        if state == self._reported:
+            return
+        news = level > logging.INFO or self._trouble or not self._connection.own
+        self._reported, self._trouble = state, level > logging.INFO
+        _log.log(level if news else logging.DEBUG, state)
 
     # What paho calls.
 

@@ -32,7 +32,8 @@ class Connection:
     two programs have the same. `ca_file`, `cert_file` and `key_file` are PEM files: whom to trust instead of the
     authorities this machine trusts, and who we are. `version` is that of MQTT, `keepalive`, 1 to 65,535, is in
     seconds. `max_qos` is the highest QoS to publish with, `user_properties` says whether MQTT 5 user properties may go
-    out with a message: there are brokers that cannot do what they should.
+    out with a message: there are brokers that cannot do what they should. The broker may be our `own`: then it is no
+    news that it can be reached.
     """
 
     url: str
@@ -44,6 +45,7 @@ class Connection:
     keepalive: int = 60
     max_qos: int = 2
     user_properties: bool = True
+    own: bool = False
 
     def __post_init__(self) -> None:
         if problem := self._problem():

@@ -580,6 +580,20 @@ def test_a_client_that_speaks_plainly_to_a_tls_port_does_not_connect(
     assert not client.connected
 
 
+def test_a_broker_of_our_own_is_news_only_when_it_could_not_be_reached(
+    mosquitto: Mosquitto, connect: Connect, log: pytest.LogCaptureFixture
+) -> None:
+    client = connect(Connection(mosquitto.url, client_id="c", own=True), ignore, {"t": 1})
+    assert log.messages == []
+
+    mosquitto.stop()
+    eventually(lambda: "no connection to" in log.text)
+    mosquitto.start()
+    eventually(lambda: "connected to" in log.text.splitlines()[-1])
+    client.stop()
+    assert [record.levelname for record in log.records] == ["WARNING", "INFO"]
+
+
 def test_a_broker_that_stays_away_is_logged_once(connect: Connect, log: pytest.LogCaptureFixture) -> None:
     with socket.create_server((HOST, 0)) as hangs_up:
         client = connect(Connection(f"mqtt://{HOST}:{hangs_up.getsockname()[1]}", client_id="c"), ignore)
