@@ -94,6 +94,6 @@ def test_nothing_is_lost_or_counted_twice_however_often_workers_are_killed(stage
         time.sleep(random.uniform(0, 0.5))
         worker.kill()
     stage.worker(queue=queue)
-    eventually(lambda: stage.left(queue) == 0 and stage.state("counter").get("count", 0) >= EVENTS, seconds=60)
+    eventually(lambda: stage.left(queue) == 0 and stage.state("counter").get("count", 0) >= EVENTS, seconds=180)
     assert stage.state("counter")["count"] == EVENTS
     assert sorted(map(int, stage.state("counter")["ids"])) == list(range(EVENTS))
