@@ -20,27 +20,23 @@ from benchmarks.measure import Race, Table, Wrong
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 NAMES = (
-    *(
-        "normalize",
-        "route",
-        "stages",
-        "matching",
-        "compiling",
-        "topics",
-        "slack_command",
-        "http_server",
-        "alexa_intent",
-    ),
-    *(
-        "mqtt_durable",
-        "durable_events",
-        "durable_stages",
-        "deduplication",
-        "start",
-        "cold_start",
-        "memory",
-        "scale_out",
-    ),
+    "normalize",
+    "route",
+    "stages",
+    "matching",
+    "compiling",
+    "topics",
+    "slack_command",
+    "http_server",
+    "alexa_intent",
+    "mqtt_durable",
+    "durable_events",
+    "durable_stages",
+    "deduplication",
+    "start",
+    "cold_start",
+    "memory",
+    "scale_out",
 )
 ROUNDS = 7
 _PARTS = (

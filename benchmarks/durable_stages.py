@@ -76,21 +76,24 @@ def _stored(store: SqliteStore, events: Sequence[Event]) -> None:
 
 
 def _looked_up(store: SqliteStore, events: Sequence[Event]) -> None:
-    if store.outcomes([_work(event) for event in events]):
-        raise Wrong("an event was done before")
+    _expect_none(store, [_work(event) for event in events])
     _stored(store, events)
 
 
 def _run(us: Platform, store: SqliteStore, events: Sequence[Event]) -> None:
     engine, router = us.dispatcher.engine, us.dispatcher.router
     works = [_work(event) for event in events]
-    if store.outcomes(works):
-        raise Wrong("an event was done before")
+    _expect_none(store, works)
     commits = []
     for work, event in zip(works, events, strict=True):
         (match,) = router.route(event)
         commits.append(engine.attempt(work, event, match, Run(), store))
     _committed(store, commits)
+
+
+def _expect_none(store: SqliteStore, works: Sequence[Work]) -> None:
+    if store.outcomes(works):
+        raise Wrong("an event was done before")
 
 
 def _work(event: Event) -> Work:

@@ -84,11 +84,9 @@ class MqttClient:
         # Whatever is not under the lock is the network thread's.
         self._acknowledgements = Acknowledgements(self._wake)
         self._awake = False
-        self._leaving = False
         self._why = ""
         self._ask_at = 0.0
-        self._reported = ""
-        self._trouble = False
+        self._reported = logging.INFO, ""
         self._stopping = threading.Event()
         self._thread = NetworkThread(self._run)
         self._paho = self._listen(Paho(connection, receive_maximum))
@@ -183,13 +181,12 @@ class MqttClient:
         return why
 
     def _open(self) -> str:
-        self._leaving, self._why = False, ""
+        self._why = ""
         return self._paho.open()
 
     def _serve(self) -> str | None:
         while self._paho.socket() is not None:
-            if self._stopping.is_set() and not self._leaving:
-                self._leaving = True
+            if self._stopping.is_set() and not self._paho.leaving:
                 self._acknowledge()  # nothing is heard after the farewell
                 self._paho.say_farewell()
             if self._turn() != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -230,11 +227,10 @@ class MqttClient:
             self._paho.ping()
 
     def _report(self, level: int, state: str) -> None:
-        if state == self._reported:
-            return
-        news = level > logging.INFO or self._trouble or not self._connection.own
-        self._reported, self._trouble = state, level > logging.INFO
-        _log.log(level if news else logging.DEBUG, state)
+        before, self._reported = self._reported, (level, state)
+        if before != self._reported:
+            news = max(level, before[0]) > logging.INFO or not self._connection.own
+            _log.log(level if news else logging.DEBUG, state)
 
     # What paho calls.
 

@@ -40,8 +40,9 @@ class Paho(paho.Client):
 
     `on_messages` is called with the messages that one look at the connection brought, in their order. `on_ping` is
     called before a PINGREQ is queued and `on_pong` when its answer is here, `on_answer` when the broker says that it
-    has a message: with the packet's type and id, and why it refuses it, if it does. What is overridden for these, and
-    what writes packets, are methods that paho keeps to itself; a test fails should they be renamed.
+    has a message: with the packet's type and id, and why it refuses it, if it does. `leaving` says that this connection
+    ends with a farewell. What is overridden for these, and what writes packets, are methods that paho keeps to itself;
+    a test fails should they be renamed.
     """
 
     on_messages: Callable[[list[Message]], None]
@@ -69,7 +70,7 @@ class Paho(paho.Client):
         self.on_socket_register_write = lambda *_: None
         self.on_socket_open = _send_at_once
         self.on_socket_close = self._hear_out
-        self._leaving = False
+        self.leaving = False
         self.on_message = lambda _client, _data, arrived: self.on_messages([message_of(arrived)])
         self._packets = Packets(newest)
         properties = _session(receive_maximum) if newest else None
@@ -79,7 +80,7 @@ class Paho(paho.Client):
 
     def open(self) -> str:
         """Connect and ask to be let in; returns why that could not be, or nothing."""
-        self.complaints.last, self._leaving = "", False
+        self.complaints.last, self.leaving = "", False
         self._packets = Packets(self.protocol == paho.MQTTv5)
         try:
             self.reconnect()
@@ -117,7 +118,7 @@ class Paho(paho.Client):
 
     def say_farewell(self) -> None:
         """Say farewell after all that waits to be sent; nothing to do without a connection."""
-        self._leaving = True
+        self.leaving = True
         self.disconnect()
 
     def ping(self) -> None:
@@ -157,7 +158,7 @@ class Paho(paho.Client):
 
         Who came back sooner would have Mosquitto drop what it has not read of the connection before.
         """
-        if not self._leaving:
+        if not self.leaving:
             return
         end = time.monotonic() + _HEAR_OUT
         with suppress(OSError):
