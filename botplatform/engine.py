@@ -187,7 +187,7 @@ class Engine:
         took = time.perf_counter() - began
         if event.extensions.get(WITHHOLD) is True:
             unit.withhold_effects()
-        unit.outcome = Outcome(reply, run.attempt, took, tuple(unit.suppressed))
+        unit.outcome = Outcome._make((reply, run.attempt, took, tuple(unit.suppressed), False))
         # Somebody who waits now may be answered without the reply later, but only where a store hears of it.
         if reply and (self.store.keeps or run.answered):
             unit.follow_up = self._follow_up(event, reply)

@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 UNDECODED: Any = object()
 """In place of data that is there as JSON."""
-NO_EXTENSIONS: Final[Mapping[str, str | int | bool]] = MappingProxyType({})
+Extensions = MappingProxyType[str, str | int | bool]
+NO_EXTENSIONS: Final[Extensions] = MappingProxyType({})
 
 
 class _Attributes:
@@ -26,7 +27,7 @@ class _Attributes:
     subject: str | None
     datacontenttype: str | None
     dataschema: str | None
-    extensions: Mapping[str, str | int | bool]
+    extensions: Extensions
     _data: Any
     _data_json: bytes | None
     _time: str | None
@@ -85,7 +86,7 @@ class Event(_Attributes):
         subject: str | None,
         time: str | None,
         data: Any,
-        extensions: Mapping[str, str | int | bool] = NO_EXTENSIONS,
+        extensions: Extensions = NO_EXTENSIONS,
         json: bytes | None = None,
         datacontenttype: str | None = JSON,
         dataschema: str | None = None,
@@ -200,7 +201,8 @@ class Event(_Attributes):
 
     def to_json(self) -> bytes:
         """The event in the CloudEvents JSON format; `data` is copied as it arrived."""
-        if self._data is None or isinstance(self._data, bytes):
+        as_it_arrived = self._data_json is not None or self._original
+        if not as_it_arrived or self._data is None or isinstance(self._data, bytes):
             return codec.encode(self.to_dict())
         return codec.encode_with(self.attributes(), "data", self.data_json)
 
@@ -215,7 +217,7 @@ class Event(_Attributes):
             fields["datacontenttype"] = self.datacontenttype
         if self.dataschema is not None:
             fields["dataschema"] = self.dataschema
-        return {**fields, **self.extensions} if self.extensions else fields
+        return fields | self.extensions if self.extensions else fields
 
     @classmethod
     def from_json(cls, text: bytes | str) -> Event:

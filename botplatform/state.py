@@ -18,6 +18,8 @@ VALUES_LIMIT = 98
 TOTAL_LIMIT = 3_500 * 1024
 # So few values cannot be too large together.
 _FEW = TOTAL_LIMIT // VALUE_LIMIT
+# To count with natural numbers of so few digits takes no JSON library.
+_SHORT = 15
 # A log is for reading: of a larger value it tells the size.
 TOLD_LIMIT = 16 * 1024
 
@@ -29,16 +31,15 @@ class State:
     `append` and `create` read nothing, so they never conflict. A value that was read is a copy: to change it, set it.
     """
 
-    __slots__ = ("_now", "_plugin", "_read", "_sizes", "_store", "_writes")
+    __slots__ = ("_now", "_plugin", "_read", "_store", "_writes")
 
     def __init__(self, store: Readable, plugin: str, now: float, beside: State | None = None) -> None:
         """`beside` is another state of the same unit of work, if there is one: they are committed together."""
         self._store = store
         self._plugin = plugin
         self._now = now
-        self._read: dict[StateKey, Value] = beside._read if beside else {}
-        self._writes: dict[StateKey, Write] = beside._writes if beside else {}
-        self._sizes: dict[StateKey, int] = beside._sizes if beside else {}
+        self._read: dict[StateKey, Value] = {} if beside is None else beside._read
+        self._writes: dict[StateKey, Write] = {} if beside is None else beside._writes
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, `default` when there is none."""
@@ -71,7 +72,7 @@ class State:
 
     def add(self, key: str, amount: float = 1) -> None:
         """Add to a number, 0 when there is none."""
-        self._change(self._named(key), Write("add", codec.encode(amount)))
+        self._change(self._named(key), Write._make(("add", codec.encode(amount), None, b"")))
 
     def append(self, key: str, *items: Any) -> None:
         """Append to a list, [] when there is none."""
@@ -108,7 +109,7 @@ class State:
         # Amazon DynamoDB, "Constraints": a sort key holds 1 to 1,024 bytes.
         if not isinstance(key, str) or not 0 < (len(key) if key.isascii() else len(key.encode())) <= 900:
             raise ValueError(f"a state name is a text of 1 to 900 bytes, not {key!r:.60}")
-        return StateKey(self._plugin, key)
+        return StateKey._make((self._plugin, key))
 
     def _current(self, key: StateKey) -> bytes | None:
         """The value as this handler sees it: what is stored, and its own changes on top."""
@@ -121,21 +122,26 @@ class State:
         return stored if write is None else applied(stored, write)
 
     def _remember(self, key: StateKey, value: Value) -> None:
-        self._count(key, value.json or b"")
+        if self._has_many:
+            self._make_room(key, value.json or b"")
         self._read[key] = value
 
     def _put(self, key: StateKey, write: Write) -> None:
-        self._count(key, _fitting(write.json, key))
+        if len(write.json) > VALUE_LIMIT or self._has_many:
+            self._make_room(key, _fitting(write.json, key))
         self._writes[key] = write
 
-    def _count(self, key: StateKey, json: bytes) -> None:
+    @property
+    def _has_many(self) -> bool:
+        return len(self._read) + len(self._writes) >= _FEW
+
+    def _make_room(self, key: StateKey, json: bytes) -> None:
         """Refuse more values, or more of them all, than any store could commit at once."""
-        self._sizes[key] = len(json)
-        if len(self._sizes) <= _FEW:
-            return
-        if len(self._sizes) > VALUES_LIMIT:
+        held: dict[StateKey, Value | Write] = {**self._read, **self._writes}
+        sizes = {**{name: len(value.json or b"") for name, value in held.items()}, key: len(json)}
+        if len(sizes) > VALUES_LIMIT:
             raise ValueError(f"a handler may read and change at most {VALUES_LIMIT} values for one event")
-        if sum(self._sizes.values()) > TOTAL_LIMIT:
+        if sum(sizes.values()) > TOTAL_LIMIT:
             raise ValueError(f"a handler may read and change at most {TOTAL_LIMIT:,} bytes for one event")
 
     def _change(self, key: StateKey, change: Write) -> None:
@@ -158,23 +164,18 @@ def applied(stored: bytes | None, write: Write) -> bytes:
 
     Raises TypeError where they do not go together, ValueError for what becomes too large.
     """
-    before = stored or write.initial
-    if write.kind == "put" or not before:
-        return write.json
-    if write.kind == "create":
+    kind, json, before = write.kind, write.json, stored or write.initial
+    if kind == "put" or not before:
+        return json
+    if kind == "create":
         return before
-    if write.kind == "add" and _is_short(before) and _is_short(write.json):
-        return b"%d" % (int(before) + int(write.json))
-    value, change = codec.decode(before), codec.decode(write.json)
-    wanted: Any = list if write.kind == "append" else (int, float)
+    if kind == "add" and len(before) <= _SHORT >= len(json) and before.isdigit() and json.isdigit():
+        return b"%d" % (int(before) + int(json))
+    value, change = codec.decode(before), codec.decode(json)
+    wanted: Any = list if kind == "append" else (int, float)
     if not isinstance(value, wanted) or isinstance(value, bool):
-        raise TypeError(f"cannot {write.kind} to a {type(value).__name__}")
+        raise TypeError(f"cannot {kind} to a {type(value).__name__}")
     return _fitting(codec.encode(value + change))
-
-
-def _is_short(json: bytes) -> bool:
-    """Whether a JSON text is a natural number so short that to count with it takes no JSON library."""
-    return len(json) <= 15 and json.isdigit()
 
 
 def told(change: Change) -> dict[str, Any]:

@@ -83,8 +83,8 @@ def effect_key(work: Work, position: int) -> str:
     return "|".join((*work, str(position)))
 
 
-class Commit(NamedTuple):
-    """All that one run of one handler wants to happen, together or not at all.
+class Commit:
+    """All that one run of one handler wants to happen, together or not at all; hosts add to it what is theirs.
 
     `work` is a share of this very `event`: it has its source and its id.
 
@@ -95,29 +95,36 @@ class Commit(NamedTuple):
     was done before, this one fails with Conflict; and `reads` have the versions there were before the call.
     """
 
-    work: Work
-    event: Event
-    outcome: Outcome
-    reads: Mapping[StateKey, int] = NOTHING
-    writes: Mapping[StateKey, Write] = NOTHING
-    effects: Sequence[EffectRequest] = ()
-    follow_up: EffectRequest | None = None
-    run: Run | None = None
-    found: Mapping[StateKey, bytes | None] = NOTHING
-    chained: bool = False
+    __slots__ = ("chained", "effects", "event", "follow_up", "found", "outcome", "reads", "run", "work", "writes")
+
+    def __init__(
+        self,
+        work: Work,
+        event: Event,
+        outcome: Outcome,
+        reads: Mapping[StateKey, int] = NOTHING,
+        writes: Mapping[StateKey, Write] = NOTHING,
+        effects: Sequence[EffectRequest] = (),
+        follow_up: EffectRequest | None = None,
+        run: Run | None = None,
+        found: Mapping[StateKey, bytes | None] = NOTHING,
+        chained: bool = False,
+    ) -> None:
+        self.work = work
+        self.event = event
+        self.outcome = outcome
+        self.reads = reads
+        self.writes = writes
+        self.effects = effects
+        self.follow_up = follow_up
+        self.run = run
+        self.found = found
+        self.chained = chained
 
     def with_writes(self, also: Mapping[StateKey, Write]) -> Commit:
-        """The same with further writes."""
-        fields: list[Any] = [*self]  # a third of what `_replace` takes
-        fields[_WRITES] = {**self.writes, **also}
-        return Commit._make(fields)
-
-    def chain(self) -> Commit:
-        """The same, chained to the earlier ones of its call."""
-        return Commit._make((*self[:-1], True))
-
-
-_WRITES = Commit._fields.index("writes")
+        """This commit, which makes further changes from now on."""
+        self.writes = {**self.writes, **also} if self.writes else also
+        return self
 
 
 class Run:
@@ -129,6 +136,7 @@ class Run:
     kept out, or asks `begin_commit` first: so there is no gap for luck.
     """
 
+    __slots__ = ("_committing", "abandoned", "answered", "attempt", "inboxed", "left", "takes_over")
     # One for all runs, since nothing takes any time that it guards.
     _lock = threading.Lock()
 

@@ -94,7 +94,8 @@ class Unit:
         state, outcome, effects, follow_up = self._state, self.outcome, self.effects, self.follow_up
         if state is None:
             return Commit(work, event, outcome, NOTHING, NOTHING, effects, follow_up, run)
-        return Commit(work, event, outcome, state.reads(), self.writes(), effects, follow_up, run, state.found())
+        writes = self.writes() if self._withheld else state.writes()
+        return Commit(work, event, outcome, state.reads(), writes, effects, follow_up, run, state.found())
 
     def withhold_effects(self) -> None:
         """Drop what was asked for, and with it what `once_per` notes: a text nobody gets must hold no other one up."""
@@ -109,7 +110,9 @@ class Unit:
     def writes(self) -> dict[StateKey, Write]:
         """The changes the commit has to make."""
         writes = self.state.writes()
-        return {key: writes[key] for key in writes if key.plugin == self._plugin} if self._withheld else writes
+        if not self._withheld:
+            return writes
+        return {key: write for key, write in writes.items() if key.plugin == self._plugin}
 
 
 class Context:

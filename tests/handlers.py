@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from botplatform import Event, cloudevents
 from botplatform.router import Handler, Match
+from botplatform.store import Commit
 from botplatform.subscription import subscriptions_of
 
 TYPE = "com.example.happened"
@@ -31,3 +33,11 @@ def match_of(function: Callable[..., Any], uses: Iterable[str] = (), plugin: str
     """`function` as the router would find it for an event."""
     handler = handler_of(function, uses, plugin)
     return Match(handler, handler.subscriptions[0], {})
+
+
+def replaced(commit: Commit, **changes: Any) -> Commit:
+    """A commit like another, but for these changes."""
+    made = copy.copy(commit)
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made

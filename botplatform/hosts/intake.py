@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from botplatform.engine import Engine
 from botplatform.event import Event
 from botplatform.router import Router
 from botplatform.store import NOTHING, StateKey, Value, Write
+from botplatform.values import NamedTuple
 
 
 class Arrival(NamedTuple):

@@ -15,6 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from botplatform.store import Commit, Committed, PendingEffect, Run
 from botplatform.stores.memory import MemoryStore
+from tests.handlers import replaced
 from tests.stores.deliveries import Deliveries, OnMemory, OnSqlite
 
 Process = Callable[[], OnMemory | OnSqlite]
@@ -55,21 +56,21 @@ class ChecksNothing(_Flawed):
     """What a handler read may have changed."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(reads={})
+        return replaced(commit, reads={})
 
 
 class MarksAnotherEvent(_Flawed):
     """The done-marker is not where it is looked for."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(work=commit.work._replace(id=f"not {commit.work.id}"))
+        return replaced(commit, work=commit.work._replace(id=f"not {commit.work.id}"))
 
 
 class LosesWrites(_Flawed):
     """The last change of a handler that makes more than one is not made."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(writes=dict([*commit.writes.items()][:1]))
+        return replaced(commit, writes=dict([*commit.writes.items()][:1]))
 
 
 class KeepsHalf(_Flawed):
@@ -78,42 +79,42 @@ class KeepsHalf(_Flawed):
     def altered(self, commit: Commit) -> Commit:
         half = Commit(commit.work._replace(handler="half"), commit.event, commit.outcome, writes=commit.writes)
         super(_Flawed, self).commit(half)  # type: ignore[misc]
-        return commit._replace(writes={})
+        return replaced(commit, writes={})
 
 
 class AsksTwice(_Flawed):
     """Each effect is asked for twice."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(effects=[*commit.effects, *commit.effects])
+        return replaced(commit, effects=[*commit.effects, *commit.effects])
 
 
 class LosesEffects(_Flawed):
     """No effect is asked for."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(effects=())
+        return replaced(commit, effects=())
 
 
 class AnswersTwice(_Flawed):
     """The reply follows although its sender waits for it."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(run=Run(answered=True))
+        return replaced(commit, run=Run(answered=True))
 
 
 class NeverFollowsUp(_Flawed):
     """Who was answered without the reply never gets it."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(follow_up=None)
+        return replaced(commit, follow_up=None)
 
 
 class TakesTheAbandoned(_Flawed):
     """A run that was given up commits all the same."""
 
     def altered(self, commit: Commit) -> Commit:
-        return commit._replace(run=Run(answered=bool(commit.run and commit.run.answered)))
+        return replaced(commit, run=Run(answered=bool(commit.run and commit.run.answered)))
 
 
 class NeverMarksEffects:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from botplatform import codec
 from botplatform.event import Event
 from botplatform.reply import Reply
 from botplatform.source import Source
 from botplatform.store import Commit, Outcome
+from botplatform.values import NamedTuple
 
 if TYPE_CHECKING:
     from botplatform.hosts.local.task import Task

@@ -55,7 +55,8 @@ class Group:
     def took(self, lane: Lane[Member], job: Member, came: Came) -> None:
         """Note what came of a job; when those before it come to nothing, what depends on them has to, too."""
         if isinstance(came, Commit):
-            self.ran.append((lane, job, came.chain() if self.overlay.seen else came))
+            came.chained = self.overlay.seen
+            self.ran.append((lane, job, came))
             if came.writes:
                 self.overlay.write(came.writes)
         else:

@@ -154,11 +154,12 @@ class Groups(Lanes[Member]):
         seconds = 0.0
         while self._quick and len(jobs) < GROUP_LIMIT and seconds < GROUP_TIME:
             lane = self._quick.popleft()
-            if lane.first.alone:
+            first = lane.first
+            if first.alone:
                 super()._admit(lane)
-            elif self._has_place(kinds, lane.first):
-                for place, job in enumerate(lane.jobs):
-                    if len(jobs) >= GROUP_LIMIT or seconds >= GROUP_TIME or (place and job.alone):
+            elif first.kind in kinds or self._has_place(kinds, first):
+                for job in lane.jobs:
+                    if job is not first and (len(jobs) >= GROUP_LIMIT or seconds >= GROUP_TIME or job.alone):
                         break
                     jobs.append((lane, job))
                     seconds += job.expected
@@ -169,11 +170,10 @@ class Groups(Lanes[Member]):
         return self._group
 
     def _has_place(self, kinds: set[Hashable], job: Member) -> bool:
-        if job.kind not in kinds:
-            if self._admitted[job.kind] >= job.concurrency:
-                return False
-            self._admitted[job.kind] += 1
-            kinds.add(job.kind)
+        if self._admitted[job.kind] >= job.concurrency:
+            return False
+        self._admitted[job.kind] += 1
+        kinds.add(job.kind)
         return True
 
     def _look(self, now: float) -> None:

@@ -55,7 +55,11 @@ class Overlay:
     def write(self, writes: Mapping[StateKey, Write]) -> None:
         """Put changes on top."""
         for key, write in writes.items():
-            self._writes.setdefault(key, []).append(write)
+            earlier = self._writes.get(key)
+            if earlier is None:
+                self._writes[key] = [write]
+            else:
+                earlier.append(write)
 
     def read(self, key: StateKey) -> Value:
         """One value and its version beneath; raises Conflict where the writes do not go together."""

@@ -10,25 +10,27 @@ WEIGHT = 0.1
 
 
 class Pace:
-    """A moving average; `seconds` is how many the next run will probably take. Before the first, it is not quick."""
+    """A moving average; `seconds` is how many the next run will probably take, `quick` says that it is less than 0.001.
 
-    __slots__ = ("_seen", "seconds")
+    Before the first, it is not quick.
+    """
+
+    __slots__ = ("_seen", "quick", "seconds")
 
     def __init__(self) -> None:
         self.seconds = LONGEST
+        self.quick = False
         self._seen = False
-
-    @property
-    def quick(self) -> bool:
-        """Whether a run takes less than a millisecond."""
-        return self.seconds < QUICK
 
     def note(self, seconds: float) -> None:
         """Add a run."""
-        taken = min(seconds, LONGEST)
-        before = self.seconds if self._seen else taken
-        self.seconds, self._seen = before + WEIGHT * (taken - before), True
+        taken = LONGEST if seconds > LONGEST else seconds
+        if self._seen:
+            self.seconds += WEIGHT * (taken - self.seconds)
+        else:
+            self.seconds, self._seen = taken, True
+        self.quick = self.seconds < QUICK
 
     def overran(self) -> None:
         """Take the handler for slow, until some of its runs were quick."""
-        self.seconds, self._seen = LONGEST, True
+        self.seconds, self.quick, self._seen = LONGEST, False, True

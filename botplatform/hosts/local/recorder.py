@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 _SLOTS = 128
 _SLOT_SIZE = 1024
+_LENGTH = 2
+_FREE = bytes(_LENGTH)
 _NO_SLOT = -1
 _NAMESPACE = "@crashes"
 _REMEMBERED = 86400.0
@@ -35,7 +37,7 @@ class Recorder:
             path.write_bytes(bytes(size))  # with no hole in it: to write into one on a full disk ends the process
         with path.open("r+b") as file:
             self._memory = mmap.mmap(file.fileno(), size)
-        self._free = list(range(_SLOTS))
+        self._free = list(range(0, size, _SLOT_SIZE))
         self._crashes: dict[str, int] = {}
         self._take_over(now)
 
@@ -45,21 +47,21 @@ class Recorder:
         What ran when the process died runs alone among its kind, so that the innocent are not counted with the culprit
         time and again; unless the one before takes too long.
         """
-        if self.crashes(work) and self._suspect.acquire(timeout=_PATIENCE):
+        if self._crashes and self.crashes(work) and self._suspect.acquire(timeout=_PATIENCE):
             self._alone = work
         try:
             slot = self._free.pop()
         except IndexError:
             return _NO_SLOT
-        content = codec.encode(work)[: _SLOT_SIZE - 2]
-        start = slot * _SLOT_SIZE
-        self._memory[start : start + 2 + len(content)] = len(content).to_bytes(2, "big") + content
+        content = codec.encode(work)[: _SLOT_SIZE - _LENGTH]
+        noted = len(content).to_bytes(_LENGTH, "big") + content
+        self._memory[slot : slot + len(noted)] = noted
         return slot
 
     def end(self, slot: int, work: Work) -> None:
         """Note that `work` is over."""
         if slot != _NO_SLOT:
-            self._clear(slot)
+            self._memory[slot : slot + _LENGTH] = _FREE
             self._free.append(slot)
         if self._alone is work:
             self._alone = None
@@ -77,20 +79,16 @@ class Recorder:
         """Let go of the file."""
         self._memory.close()
 
-    def _clear(self, slot: int) -> None:
-        start = slot * _SLOT_SIZE
-        self._memory[start : start + 2] = b"\0\0"
-
     def _take_over(self, now: float) -> None:
         """Count what the last process left running, on top of what was counted before."""
         for name, value in self._store.scan(_NAMESPACE, ""):
             self._crashes[name] = codec.decode(value.json or b"0")
-        for slot in range(_SLOTS):
-            start = slot * _SLOT_SIZE
-            length = int.from_bytes(self._memory[start : start + 2], "big")
+        for slot in self._free:
+            start = slot + _LENGTH
+            length = int.from_bytes(self._memory[slot:start], "big")
             if length:
-                self._count(self._memory[start + 2 : start + 2 + length], now)
-                self._clear(slot)
+                self._count(self._memory[start : start + length], now)
+                self._memory[slot:start] = _FREE
 
     def _count(self, content: bytes, now: float) -> None:
         try:

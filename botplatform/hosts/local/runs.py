@@ -68,7 +68,7 @@ class Runs:
             self.stuck[handler] += change
 
     def _run(self, work: Work, event: Event, match: Match, run: Run, store: Readable) -> Commit:
-        if self.stuck.get(work.handler, 0) >= STUCK_LIMIT:
+        if self.stuck and self.stuck[work.handler] >= STUCK_LIMIT:
             raise Failed(f"{STUCK_LIMIT} runs of {work.handler} hang already")
         if self.crashes(work) >= CRASH_LIMIT:
             raise Failed(f"the process died {CRASH_LIMIT} times while {work.handler} handled it", final=True)

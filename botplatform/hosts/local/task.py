@@ -77,7 +77,7 @@ class Task:
         self.handler = self.kind = handler
         self.attempts = attempts
         self.began = time.monotonic()
-        self.work = work = Work(event.source, event.id, handler)
+        self.work = work = Work._make((event.source, event.id, handler))
         key = event.key
         self.lane: Hashable = (handler, event.source, key) if key else work
         self.deliveries = deliveries  # under the lock of all that is under way
@@ -125,10 +125,12 @@ class Task:
         """Run the handler once, on what `store` has, and commit nothing."""
         if self._loose:
             return self._loose
-        try:
-            event = self._whole()
-        except StateUnavailable as error:
-            return self._unavailable(error)
+        event = self.event
+        if event is None:
+            try:
+                event = self._whole()
+            except StateUnavailable as error:
+                return self._unavailable(error)
         return self._attempt(event, store) if event else self._missing()
 
     def tell_ahead(self, commit: Commit) -> Commit | None:
@@ -143,8 +145,8 @@ class Task:
         result = Result(self.handler, "done", reply_of(commit.outcome))
         if not self._dispatcher.underway.tell_ahead(self, result):
             return None
-        self._loose = commit._replace(reads={})  # it was answered by what they were then
-        return self._loose
+        self._loose, commit.reads = commit, NOTHING  # it was answered by what they were then
+        return commit
 
     def told(self, commit: Commit, result: Committed | Exception) -> Answer | Later:
         """Say what came of it, or what is to be done about it."""
@@ -152,10 +154,10 @@ class Task:
             self._stored(result)
             return None
         if isinstance(result, Committed):
-            found = result.outcome.duplicate and not commit.outcome.duplicate
-            if found and self._run.answered:
+            again = result.outcome.duplicate
+            if again and not commit.outcome.duplicate and self._run.answered:
                 return 0.0  # another run did it; the next look finds what it left to do
-            self._done(result, again=result.outcome.duplicate)
+            self._done(result, again)
             return None
         if isinstance(result, Abandoned):
             return None
@@ -257,11 +259,11 @@ class Task:
         self._dispatcher.again(self)
 
     def _done(self, committed: Committed, again: bool) -> None:
-        dispatcher, outcome = self._dispatcher, committed.outcome
+        dispatcher, (outcome, effects, _) = self._dispatcher, committed
         if outcome.suppressed and not outcome.duplicate:
             dispatcher.count("suppressed", len(outcome.suppressed))
-        if committed.effects:
-            dispatcher.performer.perform(committed.effects)
+        if effects:
+            dispatcher.performer.perform(effects)
         plain = outcome.reply is None and not again
         result = done(self.handler) if plain else Result(self.handler, "done", reply_of(outcome), again=again)
         dispatcher.underway.tell(self, result, over=True)

@@ -71,7 +71,8 @@ class Underway:
         with self._lock:
             if over and self._tasks.get(task.work) is task:
                 del self._tasks[task.work]
-                self._put_off -= task.event is None
+                if task.event is None:
+                    self._put_off -= 1
             settled = _told(task, result)
         self._settle(settled)
         if over and task.ahead:
@@ -121,11 +122,9 @@ class Underway:
 def _told(task: Task, result: Result) -> list[Delivery]:
     """Add a result to what each of a task's deliveries has, and return those that have all."""
     deliveries, task.deliveries = task.deliveries, ()
-    settled = []
     for delivery in deliveries:
         delivery.results.append(result)
         delivery.open -= 1
-        delivery.again = delivery.again or result.again
-        if not delivery.open:
-            settled.append(delivery)
-    return settled
+        if result.again:
+            delivery.again = True
+    return [delivery for delivery in deliveries if not delivery.open]

@@ -103,18 +103,19 @@ class Devices:
         entries = self._ledger.enter([message for message, _ in arrived])
         return self._intake.submit_all(
             [
-                Arrival(self._event(message, id_, now), acknowledge, also)
+                Arrival._make((self._event(message, id_, now), acknowledge, also))
                 for (message, acknowledge), (id_, also) in zip(arrived, entries, strict=True)
             ]
         )
 
     def _event(self, message: Message, assigned: str, now: str) -> Event:
-        id_ = own_id(message, self._numbering(message.topic)) or assigned
-        return to_event(self._recognized(message), id_, self.broker, now)
+        asking = self._numbering(message.topic)
+        id_ = (own_id(message, asking) if asking else None) or assigned
+        return to_event(self._recognized(message, self._echoes) if self._echoes else message, id_, self.broker, now)
 
-    def _recognized(self, message: Message) -> Message:
-        """The message with the chain it was published with, where the broker did not carry it."""
-        chain = self._echoes.chain_of(message, self._intake.engine.clock()) if self._echoes else ""
+    def _recognized(self, message: Message, echoes: Echoes) -> Message:
+        """The message with the chain it was published with, which the broker did not carry."""
+        chain = echoes.chain_of(message, self._intake.engine.clock())
         return message._replace(properties=((CHAIN_PROPERTY, chain),)) if chain else message
 
 

@@ -111,7 +111,7 @@ def _message(stream: bytes, first: int, start: int, end: int, newest: bool) -> M
         at += size
     if at > end or not (topic or newest):
         raise ValueError("a packet is shorter than it says, or a message has no topic")
-    return Message(topic, stream[at:end], qos, first & 1 == 1, first & 8 == 8, packet_id, properties)
+    return Message._make((topic, stream[at:end], qos, first & 1 == 1, first & 8 == 8, packet_id, properties))
 
 
 def _properties(content: bytes) -> tuple[int, tuple[tuple[str, str], ...]]:

@@ -99,7 +99,7 @@ class Deliveries:
             self._leave(known.place)
         self._last += 1
         self._in_place[place] += 1
-        new = Delivery(self._last, place, message.packet_id, content, self._new_id())
+        new = Delivery._make((self._last, place, message.packet_id, content, self._new_id()))
         self._remembered[message.packet_id] = new
         return new
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from botplatform import codec
 from botplatform.attributes import rfc3339
 from botplatform.effect import CHAIN_PROPERTY
 from botplatform.errors import Rejected
-from botplatform.event import JSON, UNDECODED, Event
+from botplatform.event import JSON, UNDECODED, Event, Extensions
 from botplatform.router import MQTT_MESSAGE
 from botplatform.source import Raw, Source, quoted, text_at
 from botplatform.sources.mqtt.message import Message
@@ -52,7 +52,7 @@ def to_event(message: Message, id: str, broker: str, time: datetime | str | None
 
 
 @lru_cache(TOPICS)
-def _extensions(topic: str, qos: int, retain: bool) -> Mapping[str, str | int | bool]:
+def _extensions(topic: str, qos: int, retain: bool) -> Extensions:
     """Those that events of a topic share, for they are not to be changed."""
     return MappingProxyType({"mqttqos": qos, "mqttretain": retain, "partitionkey": topic})
 

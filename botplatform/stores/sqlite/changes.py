@@ -82,9 +82,10 @@ class Draft:
                 continue
             version += 1
             written[key] = after = _after(before, write, version)
-            if not own and before[0] != after[0]:
-                changes.append(Change(key, before[0], after[0]))
-                history.append((version, *key, *_kept(before[0], after[0]), self._now))
+            json_before, json_after = before[0], after[0]
+            if not own and json_before != json_after:
+                changes.append(Change._make((key, json_before, json_after, True)))
+                history.append((version, *key, *_kept(json_before, json_after), self._now))
         self._written |= written
         self._history += history
         self._values.version = version
@@ -100,8 +101,8 @@ class Draft:
 
     def _has(self, key: StateKey, write: Write) -> bool:
         """Whether the last that was written here is this very put."""
-        json, _, expires = self._written.get(key, _NOTHING)
-        return write.kind == "put" and json is write.json and expires == write.expires
+        last = self._written.get(key)
+        return last is not None and last[0] is write.json and last[2] == write.expires and write.kind == "put"
 
     def _read(self, key: StateKey) -> _Stored:
         known = self._written.get(key) or self._found.get(key)

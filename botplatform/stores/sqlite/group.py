@@ -82,7 +82,7 @@ class Group:
         self._marks: dict[Work, tuple[Any, ...]] = {}
         self._events: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._effects: list[tuple[Any, ...]] = []
-        self._works: list[Work] = []
+        self._repeated: list[Work] = []
 
     def decide(self, commit: Commit, progress: Call) -> Result:
         """What comes of a commit once the group is saved; `progress` is that of its call.
@@ -115,7 +115,8 @@ class Group:
         self._draft.save()
         # Not only what a run took from there: a dead letter whose event is delivered once more may succeed.
         if connection.execute("SELECT 1 FROM inbox LIMIT 1").fetchone():
-            rows.execute(connection, "DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", self._works)
+            works = [*self._marks, *self._repeated]
+            rows.execute(connection, "DELETE FROM inbox WHERE (source, id, handler) = (?, ?, ?)", works)
         return True
 
     def _numbered(self) -> Mapping[tuple[str, str], int]:
@@ -135,25 +136,26 @@ class Group:
             raise Abandoned(f"{work.handler} was given up before it committed")
         if commit.reads or commit.chained:
             progress.check(commit, self._draft)
-        event = self._event(commit.event)
+        about, entry = self._entry(work, commit.event)
         reply, attempts, took, suppressed = to_row(outcome)
-        requested = self._requested(work, _requests(commit)) if commit.effects or commit.follow_up else []
+        requested = self._requested(work, _requests(commit)) if commit.effects or commit.follow_up else ()
         version, changes = self._values.version, self._changed(commit, progress) if commit.writes else ()
         self._marks[work] = (*work, self._now, took, attempts, reply, suppressed, version, self._values.version)
-        self._note(work, event)
+        self._events[about] = entry
         self._effects += [row for _, row in requested]
-        return Committed(outcome, [effect for effect, _ in requested], changes)
+        return Committed._make((outcome, [effect for effect, _ in requested], changes))
 
     def _again(self, commit: Commit, outcome: Outcome) -> Committed:
         """The outcome there was before, and the effects still to be performed, with the reply nobody got before."""
         work, run = commit.work, commit.run
-        event = self._event(commit.event)
+        about, entry = self._entry(work, commit.event)
         if run and run.answered and commit.follow_up and commit.outcome.duplicate:
             asked = self._connection.execute(_REQUESTED, work).fetchall()
             if (commit.follow_up.name, codec.encode(commit.follow_up.arguments)) not in asked:
                 requested = self._requested(work, [commit.follow_up], len(asked))
                 rows.execute(self._connection, _REQUEST, [row for _, row in requested])
-        self._note(work, event)
+        self._events[about] = entry
+        self._repeated.append(work)
         left = self._connection.execute(f"{PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
         return Committed(outcome, [to_pending(effect) for effect in left])
 
@@ -161,13 +163,10 @@ class Group:
         progress.note(commit, self._draft)
         return self._draft.write(commit.writes)
 
-    def _event(self, event: Event) -> tuple[Any, ...]:
-        """The row of the log for a commit's event."""
-        return self._events.get((event.source, event.id)) or self._log.row(event, "accepted", self._now)
-
-    def _note(self, work: Work, event: tuple[Any, ...]) -> None:
-        self._works.append(work)
-        self._events[event[:2]] = event
+    def _entry(self, work: Work, event: Event) -> tuple[tuple[str, str], tuple[Any, ...]]:
+        """What names a commit's event, and its row of the log."""
+        about = work[:2]
+        return about, self._events.get(about) or self._log.row(event, "accepted", self._now)
 
     def _requested(
         self, work: Work, requests: Sequence[EffectRequest], first: int = 0

@@ -111,8 +111,9 @@ def to_outcome(row: Any) -> Outcome:
 
 def to_row(outcome: Outcome) -> tuple[bytes | None, int, float, bytes | None]:
     """What OUTCOME gives for an outcome."""
-    reply = codec.encode(outcome.reply) if outcome.reply is not None else None
-    return reply, outcome.attempts, outcome.took, codec.encode(outcome.suppressed) if outcome.suppressed else None
+    reply, attempts, took, suppressed, _ = outcome
+    encoded = None if reply is None else codec.encode(reply)
+    return encoded, attempts, took, codec.encode(suppressed) if suppressed else None
 
 
 def to_pending(row: Any) -> PendingEffect:

@@ -44,7 +44,8 @@ class Recent:
 
     def add(self, markers: Mapping[Work, Row]) -> None:
         """Remember markers, but for those with a large reply."""
-        self._young.update((work, row) for work, row in markers.items() if len(row[0] or b"") <= REPLY_LIMIT)
+        large = {work for work, (reply, *_) in markers.items() if reply and len(reply) > REPLY_LIMIT}
+        self._young |= {work: row for work, row in markers.items() if work not in large} if large else markers
         self._age()
 
     def forget(self) -> None:

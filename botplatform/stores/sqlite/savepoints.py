@@ -5,13 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from botplatform.stores.sqlite import rows
 from botplatform.stores.sqlite.advice import is_damage, unavailable
 
 T = TypeVar("T")
-P = ParamSpec("P")
 Change = Callable[[sqlite3.Connection], T]
 Apply = Callable[[sqlite3.Connection, Sequence[Any], bool], Sequence[Any]]
 """Does several things inside a transaction; returns for each what came of it, or the exception that undid it.
@@ -72,9 +71,9 @@ def undo(connection: sqlite3.Connection, first: bool) -> None:
         connection.execute("ROLLBACK TO change")
 
 
-def outcome_of(act: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T | Exception:
+def outcome_of(act: Callable[..., T], *arguments: Any) -> T | Exception:
     """What `act` returns, or the exception it raises."""
     try:
-        return act(*arguments, **named)
+        return act(*arguments)
     except Exception as error:  # noqa: BLE001 - handed on to whoever waits for it
         return error

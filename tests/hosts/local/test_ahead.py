@@ -236,21 +236,23 @@ def test_a_reply_that_was_left_to_its_commit_is_not_given_ahead_of_it(start: Sta
     assert (answers, delivery.reply) == ([False], None)
 
 
-COMMIT = Commit(Work(SOURCE, "1", "demo.look"), happened(), Outcome({"text": "21 °C"}))
+def commit(outcome: Outcome = Outcome({"text": "21 °C"}), **asked: Any) -> Commit:  # noqa: B008 - a frozen value
+    """What a run that answers wants to happen."""
+    return Commit(Work(SOURCE, "1", "demo.look"), happened(), outcome, **asked)
 
 
 @pytest.mark.parametrize(
     ("commit", "holds"),
     [
-        (COMMIT, True),
-        (COMMIT._replace(reads={ATTIC: 1}), True),
-        (COMMIT._replace(reads={ATTIC: 1, StateKey("demo", "cellar"): 1}), False),
-        (COMMIT._replace(writes={ATTIC: Write("delete")}), False),
-        (COMMIT._replace(effects=[EffectRequest("text", {})]), False),
-        (COMMIT._replace(chained=True), False),
-        (COMMIT._replace(outcome=Outcome(suppressed=("text to owner",))), False),
-        (COMMIT._replace(outcome=Outcome(duplicate=True)), False),
-        (COMMIT._replace(outcome=Outcome({"session": {"seen": object()}})), False),
+        (commit(), True),
+        (commit(reads={ATTIC: 1}), True),
+        (commit(reads={ATTIC: 1, StateKey("demo", "cellar"): 1}), False),
+        (commit(writes={ATTIC: Write("delete")}), False),
+        (commit(effects=[EffectRequest("text", {})]), False),
+        (commit(chained=True), False),
+        (commit(Outcome(suppressed=("text to owner",))), False),
+        (commit(Outcome(duplicate=True)), False),
+        (commit(Outcome({"session": {"seen": object()}})), False),
     ],
 )
 def test_an_answer_holds_anyway_where_nothing_changed_and_one_value_was_seen_at_most(

@@ -10,7 +10,7 @@ from botplatform.source import EffectRequest
 from botplatform.store import Change, Commit, Committed, Outcome, Run, StateKey, Work, Write
 from botplatform.stores.dynamodb import DynamoStore
 from botplatform.stores.dynamodb.marker import ASKED_LIMIT, KEPT
-from tests.handlers import SOURCE, happened
+from tests.handlers import SOURCE, happened, replaced
 from tests.stores.conftest import Clock
 from tests.stores.dynamodb.faulty import Faulty, after
 
@@ -180,9 +180,9 @@ def test_a_reply_has_to_fit_into_a_marker_twice_for_it_may_follow_later(store: D
     half = "x" * (ASKED_LIMIT // 2)
     unit = commit(outcome=Outcome(reply={"text": half}), follow_up=EffectRequest("slack", {"text": half}))
 
-    store.commit(unit._replace(follow_up=None))
+    store.commit(replaced(unit, follow_up=None))
     with pytest.raises(ValueError, match="are possible"):
-        store.commit(unit._replace(work=WORK._replace(id="2")))
+        store.commit(replaced(unit, work=WORK._replace(id="2")))
 
 
 def test_what_comes_of_an_effect_is_noted_only_where_there_is_room(

@@ -13,7 +13,7 @@ from botplatform.state import TOLD_LIMIT
 from botplatform.store import Change, StateKey, Value, Write
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.reading import reading
-from tests.handlers import SOURCE, happened
+from tests.handlers import SOURCE, happened, replaced
 from tests.stores.conftest import Clock
 from tests.stores.sqlite.work import HANDLER, KEY, commit, setting, waiting
 
@@ -114,7 +114,7 @@ def test_what_was_not_changed_since_is_as_it_is_now(store: SqliteStore) -> None:
 def test_each_handler_sees_what_those_before_it_did(store: SqliteStore) -> None:
     first = setting("1", b"7")
     store.commit(first)
-    store.commit(first._replace(work=first.work._replace(handler="demo.second"), writes={KEY: Write("put", b"8")}))
+    store.commit(replaced(first, work=first.work._replace(handler="demo.second"), writes={KEY: Write("put", b"8")}))
 
     assert store.as_of(SOURCE, "1").read(KEY) == Value(None)
     assert store.as_of(SOURCE, "1", HANDLER).read(KEY) == Value(None)

@@ -10,7 +10,7 @@ from botplatform.errors import StateUnavailable
 from botplatform.source import EffectRequest
 from botplatform.store import Outcome, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore, pruning
-from tests.handlers import SOURCE, TYPE, happened
+from tests.handlers import SOURCE, TYPE, happened, replaced
 from tests.stores.conftest import Clock
 from tests.stores.sqlite.work import HANDLER, KEY, commit, setting, waiting
 
@@ -94,7 +94,7 @@ def test_a_marker_that_gets_an_effect_while_it_is_to_be_forgotten_stays(store: S
     unit = commit(happened("old"))
     store.commit(unit)
     clock.now += 2 * DAY
-    late = unit._replace(outcome=Outcome(duplicate=True), follow_up=TEXT, run=Run(answered=True))
+    late = replaced(unit, outcome=Outcome(duplicate=True), follow_up=TEXT, run=Run(answered=True))
 
     def query(sql: str, parameters: tuple[Any, ...]) -> list[Any]:
         found = store._query(sql, parameters)
@@ -144,7 +144,7 @@ def test_a_handler_of_an_event_that_left_the_log_puts_it_there_again(store: Sqli
     for n in range(3):
         store.commit(commit(happened(str(n), subject="attic")))
     store.prune(DAY, limit=1)
-    store.commit(commit(happened("0", subject="attic"))._replace(work=Work(SOURCE, "0", "demo.second")))
+    store.commit(replaced(commit(happened("0", subject="attic")), work=Work(SOURCE, "0", "demo.second")))
 
     (entry,) = [entry for entry in store.log.events() if entry["id"] == "0"]
     assert (entry["type"], entry["subject"], entry["verdict"], len(entry["handlers"])) == (TYPE, "attic", "accepted", 2)

@@ -11,7 +11,7 @@ import pytest
 from botplatform.store import Outcome, Work
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.recent import REPLY_LIMIT, Recent
-from tests.handlers import happened
+from tests.handlers import happened, replaced
 from tests.stores.conftest import Clock
 from tests.stores.sqlite.work import commit
 
@@ -59,7 +59,7 @@ def test_what_pruning_forgot_is_not_known(store: SqliteStore, clock: Clock) -> N
 
 @pytest.mark.parametrize(("size", "known"), [(0, True), (REPLY_LIMIT, False)])
 def test_a_large_reply_is_read_from_the_file(store: SqliteStore, path: Path, size: int, known: bool) -> None:
-    store.commit(DONE._replace(outcome=Outcome(reply={"text": "x" * size})))
+    store.commit(replaced(DONE, outcome=Outcome(reply={"text": "x" * size})))
     found = store.outcome(DONE.work)
     unmark(path)
 
@@ -69,7 +69,7 @@ def test_a_large_reply_is_read_from_the_file(store: SqliteStore, path: Path, siz
 
 def test_a_commit_that_failed_is_not_known(store: SqliteStore) -> None:
     with pytest.raises(OverflowError):
-        store.commit(DONE._replace(outcome=Outcome(attempts=2**64)))
+        store.commit(replaced(DONE, outcome=Outcome(attempts=2**64)))
 
     assert store.outcome(DONE.work) is None
 

@@ -14,7 +14,7 @@ from botplatform.store import Outcome, Work
 from botplatform.stores.sqlite import SqliteStore
 from botplatform.stores.sqlite.reading import reading
 from botplatform.stores.sqlite.schema import COPIES, migrate
-from tests.handlers import SOURCE, happened
+from tests.handlers import SOURCE, happened, replaced
 from tests.stores.conftest import Clock
 from tests.stores.sqlite import versions
 from tests.stores.sqlite.versions import DONE_IN_3
@@ -102,7 +102,7 @@ def test_everything_in_the_log_of_version_3_is_there_in_this_one(third: Path, cl
 def test_work_that_was_done_in_version_3_is_not_done_again(third: Path, clock: Clock, work: Work) -> None:
     store = SqliteStore(third, clock)
     known = store.outcome(work)
-    again = commit(happened(work.id, source=work.source))._replace(work=work)
+    again = replaced(commit(happened(work.id, source=work.source)), work=work)
 
     assert known
     assert store.outcomes(DONE_IN_3)[work] == store.commit(again).outcome == known

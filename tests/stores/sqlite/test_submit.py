@@ -13,7 +13,7 @@ from botplatform.errors import StateUnavailable
 from botplatform.source import EffectRequest
 from botplatform.store import Commit, Committed, Outcome, Run, StateKey, Work, Write
 from botplatform.stores.sqlite import SqliteStore
-from tests.handlers import happened
+from tests.handlers import happened, replaced
 from tests.stores.sqlite.work import KEY, commit, setting, waiting
 
 ADD_ONE = Write("add", b"1")
@@ -215,7 +215,7 @@ def test_what_is_submitted_keeps_its_place_among_other_changes(store: SqliteStor
 
 def test_an_event_that_several_handlers_handle_is_logged_once(store: SqliteStore) -> None:
     first = adding("1")
-    second = first._replace(work=first.work._replace(handler="demo.second"))
+    second = replaced(first, work=first.work._replace(handler="demo.second"))
 
     assert kinds(submitted(store, [first, second])) == ["done", "done"]
     assert [len(entry["handlers"]) for entry in store.log.events()] == [2]
@@ -224,7 +224,7 @@ def test_an_event_that_several_handlers_handle_is_logged_once(store: SqliteStore
 @pytest.mark.parametrize("others", [0, 20])
 def test_an_event_that_another_call_logged_has_one_entry_with_all_its_handlers(store: SqliteStore, others: int) -> None:
     first, other = adding("1"), [adding(f"other {n}") for n in range(others)]
-    second = first._replace(work=first.work._replace(handler="demo.second"))
+    second = replaced(first, work=first.work._replace(handler="demo.second"))
 
     assert kinds(submitted(store, [first, adding("2")])) == ["done"] * 2
     assert kinds(submitted(store, [*other, second, first])) == ["done"] * (others + 1) + ["duplicate"]
