@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from json import JSONDecoder, JSONEncoder
 from math import isfinite
 from typing import Any
@@ -24,36 +25,17 @@ _DEEPEST_RECEIVED = 250
 _USUAL_LEVELS = 7
 
 
-def encode(value: Any) -> bytes:
-    """The compact JSON of `value`; raises TypeError for what JSON cannot hold."""
-    return _encode(value)
-
-
 def encode_with(fields: Mapping[str, Any], name: str, json: bytes) -> bytes:
     """The JSON of an object that is not empty, with one field more that is JSON already: it is copied as it is.
 
     `name` is a word, with nothing in it to be escaped.
     """
-    return b'%s,"%s":%s}' % (_encode(fields)[:-1], name.encode(), json)
-
-
-def decode(data: bytes | str) -> Any:
-    """The value of a JSON text; raises Rejected with the place of the first mistake, or for more than 300 levels.
-
-    How deep either library goes depends on who calls it: without a limit of ours, what was decoded and kept here could
-    not be decoded, walked or written there.
-    """
-    return _decode(data, _DEEPEST)
-
-
-def received(data: bytes | str) -> Any:
-    """The value of a JSON text from outside, with 250 levels at most: on its way to a store it gets some round it."""
-    return _decode(data, _DEEPEST_RECEIVED)
+    return b'%s,"%s":%s}' % (encode(fields)[:-1], name.encode(), json)
 
 
 def skips() -> bool:
     """Whether a text may be decoded in part: by msgspec, which is at work already."""
-    return _decode is not _decode_with_json
+    return encode is not _encode_with_json
 
 
 def undecodable() -> tuple[type[Exception], ...]:
@@ -124,10 +106,12 @@ def from_base64(value: Any, name: str) -> bytes:
 
 def use_msgspec() -> None:
     """Let msgspec do all the work from now on: worth its import for whoever handles more than a few events."""
-    global _encode, _decode
+    global encode, decode, received
     import msgspec
 
-    _encode, _decode = msgspec.json.Encoder().encode, _decoder_of_msgspec()
+    encode = msgspec.json.Encoder().encode
+    usual = msgspec.json.Decoder(_nested(_USUAL_LEVELS)).decode
+    decode, received = _decoder_of_msgspec(usual, _DEEPEST), _decoder_of_msgspec(usual, _DEEPEST_RECEIVED)
 
 
 def _within(levels: int, value: Any, text: bytes | str) -> Any:
@@ -200,15 +184,12 @@ def _decode_closely(data: bytes | str) -> Any:
         raise Rejected(f"not JSON: {error}") from None
 
 
-def _decoder_of_msgspec() -> Callable[[bytes | str, int], Any]:
-    import msgspec
-
-    decode_usual = msgspec.json.Decoder(_nested(_USUAL_LEVELS)).decode
+def _decoder_of_msgspec(usual: Callable[[bytes | str], Any], levels: int) -> Callable[[bytes | str], Any]:
     others = undecodable()
 
-    def decode(data: bytes | str, levels: int) -> Any:
+    def decode(data: bytes | str) -> Any:
         try:
-            return decode_usual(data)
+            return usual(data)
         except others:
             return _within(levels, _decode_closely(data), data)
 
@@ -249,5 +230,15 @@ def _refuse(constant: str) -> float:
 _SCALAR: Any = str | int | float | bool | None
 _ENCODER = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _DECODER = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
-_encode: Callable[[Any], bytes] = _encode_with_json
-_decode: Callable[[bytes | str, int], Any] = _decode_with_json
+
+# What others call; `use_msgspec` puts its own in their place, so that no call is between.
+encode: Callable[[Any], bytes] = _encode_with_json
+"""The compact JSON of a value; raises TypeError for what JSON cannot hold."""
+decode: Callable[[bytes | str], Any] = partial(_decode_with_json, levels=_DEEPEST)
+"""The value of a JSON text; raises Rejected with the place of the first mistake, or for more than 300 levels.
+
+How deep either library goes depends on who calls it: without a limit of ours, what was decoded and kept here could
+not be decoded, walked or written there.
+"""
+received: Callable[[bytes | str], Any] = partial(_decode_with_json, levels=_DEEPEST_RECEIVED)
+"""The value of a JSON text from outside, with 250 levels at most: on its way to a store it gets some round it."""

@@ -11,11 +11,23 @@ from botplatform.event import Event
 from botplatform.reply import Reply, told
 from botplatform.router import Match
 from botplatform.source import EffectRequest, Source
-from botplatform.store import Abandoned, Commit, Committed, Outcome, Readable, Run, StateKey, Store, Work, Write
+from botplatform.store import (
+    Abandoned,
+    Commit,
+    Committed,
+    Outcome,
+    Readable,
+    Run,
+    StateKey,
+    Store,
+    Work,
+    Write,
+)
 from botplatform.work import CHAIN, REPLAY_OF, WITHHOLD, Context, PluginInfo, Unit, chain_of
 
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
 CONFLICTS = 20
+_ONLY_CTX = ("ctx",)
 # How often one handler may pass in the chain of events that led to an event: more is a loop.
 CHAIN_LIMIT = 8
 # How many characters such a chain may have; a hundred handlers have passed by then, or somebody made it up.
@@ -114,7 +126,9 @@ class Engine:
         for lost in range(1, CONFLICTS + 1):
             try:
                 commit = self.attempt(work, event, match, run, self.store)
-                return self._commit(commit.with_writes(also) if also else commit, match)
+                if also:
+                    commit.also = also
+                return self._commit(commit, match)
             except Abandoned:
                 raise
             except Conflict:
@@ -196,18 +210,16 @@ class Engine:
     def _call(self, event: Event, match: Match, unit: Unit) -> dict[str, Any] | None:
         """What the handler answers, called with what it takes; raises Rejected where its subscription does not fit."""
         handler, params = match.handler, match.params(event)
-        given: dict[str, Any] = {}
-        source = self.sources.get(match.subscription.source)
-        wants_event = "event" in handler.arguments
-        if wants_event:
+        source, arguments = self.sources.get(match.subscription.source), handler.arguments
+        if "event" in arguments:
             event = event.fresh()  # its own: whoever is given it may change its data
         if source and source.prepare:
             event = source.prepare(event, match.subscription)
-        if wants_event:
-            given["event"] = event
-        if "ctx" in handler.arguments:
-            given["ctx"] = Context(event, handler, unit, params, self.plugins)
-        return told(handler.function(**given))
+        ctx = Context(event, handler, unit, params, self.plugins)
+        if arguments == _ONLY_CTX:  # which most want
+            return told(handler.function(ctx=ctx))
+        given = {"event": event, "ctx": ctx}
+        return told(handler.function(**{name: given[name] for name in arguments}))
 
 
 def _work(event: Event, match: Match) -> Work:

@@ -122,18 +122,14 @@ class State:
         return stored if write is None else applied(stored, write)
 
     def _remember(self, key: StateKey, value: Value) -> None:
-        if self._has_many:
+        if len(self._read) + len(self._writes) >= _FEW:
             self._make_room(key, value.json or b"")
         self._read[key] = value
 
     def _put(self, key: StateKey, write: Write) -> None:
-        if len(write.json) > VALUE_LIMIT or self._has_many:
+        if len(write.json) > VALUE_LIMIT or len(self._read) + len(self._writes) >= _FEW:
             self._make_room(key, _fitting(write.json, key))
         self._writes[key] = write
-
-    @property
-    def _has_many(self) -> bool:
-        return len(self._read) + len(self._writes) >= _FEW
 
     def _make_room(self, key: StateKey, json: bytes) -> None:
         """Refuse more values, or more of them all, than any store could commit at once."""

@@ -84,9 +84,11 @@ def effect_key(work: Work, position: int) -> str:
 
 
 class Commit:
-    """All that one run of one handler wants to happen, together or not at all; hosts add to it what is theirs.
+    """All that one run of one handler wants to happen, together or not at all.
 
     `work` is a share of this very `event`: it has its source and its id.
+
+    `also` are values that a host puts with it, under names that no plugin has: the very same for several, perhaps.
 
     `found` are the JSON bytes of what it read (None: there was nothing), for stores that do not look again.
 
@@ -95,7 +97,19 @@ class Commit:
     was done before, this one fails with Conflict; and `reads` have the versions there were before the call.
     """
 
-    __slots__ = ("chained", "effects", "event", "follow_up", "found", "outcome", "reads", "run", "work", "writes")
+    __slots__ = (
+        "also",
+        "chained",
+        "effects",
+        "event",
+        "follow_up",
+        "found",
+        "outcome",
+        "reads",
+        "run",
+        "work",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -108,6 +122,7 @@ class Commit:
         follow_up: EffectRequest | None = None,
         run: Run | None = None,
         found: Mapping[StateKey, bytes | None] = NOTHING,
+        also: Mapping[StateKey, Write] = NOTHING,
         chained: bool = False,
     ) -> None:
         self.work = work
@@ -119,12 +134,13 @@ class Commit:
         self.follow_up = follow_up
         self.run = run
         self.found = found
+        self.also = also
         self.chained = chained
 
-    def with_writes(self, also: Mapping[StateKey, Write]) -> Commit:
-        """This commit, which makes further changes from now on."""
-        self.writes = {**self.writes, **also} if self.writes else also
-        return self
+    @property
+    def all_writes(self) -> Mapping[StateKey, Write]:
+        """What the handler changed, and what the host has to remember with it."""
+        return {**self.writes, **self.also} if self.also else self.writes
 
 
 class Run:

@@ -27,7 +27,7 @@ class Forgetful:
         _refuse(plugin)
 
     def commit(self, commit: Commit) -> Committed:
-        for key in commit.writes:
+        for key in commit.all_writes:
             _refuse(key.plugin)
         if commit.run and not commit.run.begin_commit():
             raise Abandoned(f"{commit.work.handler} was given up before it committed")

@@ -118,7 +118,7 @@ class MemoryStore:
         work, run = commit.work, commit.run
         self._check(commit.reads)
         version = next(self._versions)
-        written = {key: self._written(key, write, version) for key, write in commit.writes.items()}
+        written = {key: self._written(key, write, version) for key, write in commit.all_writes.items()}
         outcome = commit.outcome._replace(reply=_as_stored(commit.outcome.reply))
         follow_ups = [commit.follow_up] if run and run.answered and commit.follow_up else []
         requests = [_requested(request) for request in (*commit.effects, *follow_ups)]

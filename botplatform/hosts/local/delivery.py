@@ -99,7 +99,7 @@ def holds_anyway(commit: Commit) -> bool:
     in between.
     """
     outcome = commit.outcome
-    nothing_changed = not (commit.writes or commit.effects or outcome.suppressed or outcome.duplicate)
+    nothing_changed = not (commit.all_writes or commit.effects or outcome.suppressed or outcome.duplicate)
     return nothing_changed and not commit.chained and len(commit.reads) < 2 and _is_json(outcome.reply)
 
 

@@ -22,8 +22,9 @@ class Beneath(Readable, Protocol):
 class Overlay:
     """The values `beneath` with later writes on top, which are folded into a value when somebody reads it.
 
-    A value has the version it has beneath, for that is what a commit has to find. `seen` says whether anybody was given
-    something that is not beneath. Of all `works` together it is found out at the first question whether they are done.
+    A value has the version it has beneath, for that is what a commit has to find. `seen` says whether the one that is
+    run now was given something that is not beneath, or counts as if it was. Of all `works` together it is found out at
+    the first question whether they are done.
 
     What is `flying` is on its way to what is beneath: whoever reads what is written there waits until it has landed.
     `waits` says that somebody does, `waited` how many seconds the one that is run now has so far.
@@ -41,10 +42,6 @@ class Overlay:
         self._outcomes: Mapping[Work, Outcome] | None = None
         self._known: dict[StateKey, Value] = {}
         self._writes: dict[StateKey, list[Write]] = {}
-
-    def begin(self, seen: bool) -> None:
-        """Note that another one is run now, and whether those before it count for it as if it saw what they wrote."""
-        self.seen, self.waited = seen, 0.0
 
     def outcome(self, work: Work) -> Outcome | None:
         """The outcome of work that was done before, else None."""

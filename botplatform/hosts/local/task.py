@@ -212,7 +212,8 @@ class Task:
             return self._conflict(event, run)
         except StateUnavailable as error:
             return self._unavailable(error)
-        return commit.with_writes(self._also) if self._also else commit
+        commit.also = self._also
+        return commit
 
     def _whole(self) -> Event | None:
         """The event, from the inbox where memory does not have it; None when it is not there either."""

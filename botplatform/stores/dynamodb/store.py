@@ -111,7 +111,7 @@ class DynamoStore:
 
     def _commit(self, commit: Commit, version: int) -> Committed:
         """One try; raises Refused when only what the handler did not see has changed meanwhile."""
-        plan = planned(commit.reads, commit.writes, self._table.get, self._clock(), commit.found)
+        plan = planned(commit.reads, commit.all_writes, self._table.get, self._clock(), commit.found)
         if commit.run and not commit.run.begin_commit():
             raise Abandoned(f"{commit.work.handler} was given up before it committed")
         now = self._clock()

@@ -75,8 +75,6 @@ class Draft:
         version = self._values.version
         for key, write in writes.items():
             own = key.plugin.startswith("@")
-            if own and self._has(key, write):
-                continue  # several commits bring the very same
             before = _NOTHING if own and write.kind in ("put", "delete") else self._read(key)
             if write.kind == "create" and before[0] is not None:
                 continue
@@ -98,11 +96,6 @@ class Draft:
         rows.execute(self._connection, _PUT, puts)
         rows.execute(self._connection, _DELETE, gone)
         rows.execute(self._connection, _CHANGE, self._history)
-
-    def _has(self, key: StateKey, write: Write) -> bool:
-        """Whether the last that was written here is this very put."""
-        last = self._written.get(key)
-        return last is not None and last[0] is write.json and last[2] == write.expires and write.kind == "put"
 
     def _read(self, key: StateKey) -> _Stored:
         known = self._written.get(key) or self._found.get(key)

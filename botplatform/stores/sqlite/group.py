@@ -19,6 +19,7 @@ from botplatform.store import (
     PendingEffect,
     StateKey,
     Work,
+    Write,
     effect_key,
 )
 from botplatform.stores.sqlite import rows
@@ -31,18 +32,21 @@ Result = Committed | Exception
 
 
 class Call:
-    """How far the commits of one call have come, for those that are chained to the earlier ones."""
+    """How far the commits of one call have come, for those that are chained to the earlier ones.
+
+    It is `broken` once one that was to change something changed nothing.
+    """
 
     def __init__(self, commits: Sequence[Commit]) -> None:
         self._seen = {key for commit in commits if commit.chained for key in commit.reads}
-        self._broken = False
+        self.broken = False
         self._before: dict[StateKey, int] = {}
 
     def check(self, commit: Commit, draft: Draft) -> None:
         """Raise Conflict unless all is as the commit's handler saw it."""
         if not commit.chained:
             return draft.check(commit.reads)
-        if self._broken:
+        if self.broken:
             raise Conflict("an earlier one of its call changed nothing")
         for key, version in commit.reads.items():
             if (self._before[key] if key in self._before else draft.version(key)) != version:
@@ -57,7 +61,7 @@ class Call:
     def after(self, commit: Commit, result: Result) -> Result:
         """Remember whether a commit changed nothing, though it was to."""
         if isinstance(result, Exception) or (result.outcome.duplicate and not commit.outcome.duplicate):
-            self._broken = True
+            self.broken = True
         return result
 
 
@@ -83,6 +87,7 @@ class Group:
         self._events: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._effects: list[tuple[Any, ...]] = []
         self._repeated: list[Work] = []
+        self._noted: dict[int, Mapping[StateKey, Write]] = {}  # by identity: what hosts have to remember
 
     def decide(self, commit: Commit, progress: Call) -> Result:
         """What comes of a commit once the group is saved; `progress` is that of its call.
@@ -92,7 +97,7 @@ class Group:
         work = commit.work
         if work in self._marks:
             raise sqlite3.IntegrityError("the same work twice")
-        outcome = self._done.get(work)
+        outcome = self._done.get(work) if self._done else None
         if outcome is None:
             result = outcome_of(self._new, commit, progress)
             if isinstance(result, Committed):
@@ -134,12 +139,19 @@ class Group:
         work, run, outcome = commit.work, commit.run, commit.outcome
         if run and run.abandoned:
             raise Abandoned(f"{work.handler} was given up before it committed")
-        if commit.reads or commit.chained:
+        if commit.reads or progress.broken:
             progress.check(commit, self._draft)
         about, entry = self._entry(work, commit.event)
         reply, attempts, took, suppressed = to_row(outcome)
         requested = self._requested(work, _requests(commit)) if commit.effects or commit.follow_up else ()
-        version, changes = self._values.version, self._changed(commit, progress) if commit.writes else ()
+        version = self._values.version
+        changes: Sequence[Change] = ()
+        if commit.writes:
+            progress.note(commit, self._draft)
+            changes = self._draft.write(commit.writes)
+        if commit.also and id(commit.also) not in self._noted:  # mostly, several commits bring the very same
+            self._draft.write(commit.also)
+            self._noted[id(commit.also)] = commit.also
         self._marks[work] = (*work, self._now, took, attempts, reply, suppressed, version, self._values.version)
         self._events[about] = entry
         self._effects += [row for _, row in requested]
@@ -158,10 +170,6 @@ class Group:
         self._repeated.append(work)
         left = self._connection.execute(f"{PENDING} AND (source, id, handler) = (?, ?, ?) ORDER BY number", work)
         return Committed(outcome, [to_pending(effect) for effect in left])
-
-    def _changed(self, commit: Commit, progress: Call) -> Sequence[Change]:
-        progress.note(commit, self._draft)
-        return self._draft.write(commit.writes)
 
     def _entry(self, work: Work, event: Event) -> tuple[tuple[str, str], tuple[Any, ...]]:
         """What names a commit's event, and its row of the log."""
