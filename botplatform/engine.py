@@ -92,7 +92,7 @@ class Engine:
             return self._run_once(event, match, run, also)
         unit = self._handled(event, match, run, self.store)
         if unit.only_answers and run.begin_commit():
-            return Committed(unit.outcome)
+            return Committed._make((unit.outcome, (), ()))
         return self._commit(unit.commit(_work(event, match), event, run), match)
 
     def _run_once(self, event: Event, match: Match, run: Run, also: Mapping[StateKey, Write] | None) -> Committed:

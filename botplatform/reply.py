@@ -49,7 +49,7 @@ class Reply(NamedTuple):
     def from_dict(cls, values: Mapping[str, Any]) -> Reply:
         """The reply that `to_dict` described."""
         if len(values) == 1 and "text" in values:
-            return cls(values["text"])
+            return cls._make((values["text"], *_NOTHING_BUT_TEXT))
         card = values.get("card")
         return cls(**{**values, "card": Card(**card)} if card else values)
 

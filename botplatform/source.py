@@ -180,7 +180,13 @@ def shown(event: Event, secrets: frozenset[str]) -> dict[str, Any]:
     return envelope
 
 
+_NESTED = (dict, list)
+
+
 def _without(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {k: MASK if k in secrets and v else _without(v, secrets) for k, v in value.items()}
+        return {
+            k: MASK if k in secrets and v else _without(v, secrets) if isinstance(v, _NESTED) else v
+            for k, v in value.items()
+        }
     return [_without(item, secrets) for item in value] if isinstance(value, list) else value

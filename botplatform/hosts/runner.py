@@ -160,7 +160,7 @@ class Runner:
         reply = Reply.from_dict(outcome.reply) if outcome.reply else None
         on_commit(reply)
         effects = self.perform(committed.effects, run) if committed.effects else ()
-        return Result(name, "done", reply, "", None, False, committed, effects, self.engine.clock())
+        return Result._make((name, "done", reply, "", None, False, committed, effects, self.engine.clock()))
 
     def overdue(self, event: Event, match: Match, run: Run, deadline: float) -> Result:
         """What becomes of a run that was abandoned, for it took longer than `deadline` seconds: it has failed."""
@@ -178,7 +178,7 @@ class Runner:
         """Log what came of an event in all its handlers; without any, nothing listens to it."""
         source = self.engine.source_of(event)
         unmatched = None if results else source.unmatched(event, self.router.known(source.name))
-        handled = Handled(event, results, unmatched, self.engine.clock(), source.secrets)
+        handled = Handled._make((event, results, unmatched, self.engine.clock(), source.secrets))
         self._log(handled.entry)
         return handled
 
