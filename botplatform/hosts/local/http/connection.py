@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol, cast
 
@@ -17,7 +18,7 @@ from botplatform.errors import Overloaded
 from botplatform.hosts.local.http.bodies import Bodies
 from botplatform.hosts.local.http.errors import explained
 from botplatform.hosts.local.http.limits import HEAD_LIMIT, TOO_LARGE
-from botplatform.hosts.local.http.messages import Request, Response, refusal
+from botplatform.hosts.local.http.messages import JSON_HEADERS, Headers, Request, Response, refusal
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _TOO_MUCH = f"more than {HEAD_LIMIT >> 10} KiB of headers, trailers or sizes of chunks"
@@ -126,7 +127,7 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; after the body they are trailers, which nobody here wants."""
         if self._head is None:
-            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            key, text = _key(name), value.decode("latin-1")
             before = self._headers.get(key)
             self._headers[key] = text if before is None else f"{before}{'; ' if key == 'cookie' else ', '}{text}"
 
@@ -153,7 +154,7 @@ class Connection(asyncio.Protocol):
         method, target, headers, _ = self._head
         # HTTP/1.0 has no way of its own to keep a connection.
         keep = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
-        self._queue.append((Request(method, target, headers, b"".join(self._body)), keep))
+        self._queue.append((Request._make((method, target, headers, b"".join(self._body))), keep))
         self._head, self._body, self._framing, self._size = None, [], 0, 0
 
     # What the server tells.
@@ -213,13 +214,13 @@ class Connection(asyncio.Protocol):
     def _write(self, response: Response, last: bool) -> None:
         status, body, headers = response
         head = [_STATUS_LINES[status], b"Date: ", self._server.date, b"\r\n"]
-        head += [f"{name}: {value}\r\n".encode("latin-1") for name, value in headers]
+        head.append(_JSON_LINES if headers is JSON_HEADERS else _lines(headers))
         if status not in _EMPTY:
             head.append(b"Content-Length: %d\r\n" % len(body))
         if last:
             head.append(b"Connection: close\r\n")
         shown = b"" if self._method == "HEAD" else body  # whose length is that of GET's
-        self._transport.write(b"%s\r\n%s" % (b"".join(head), shown))
+        self._transport.write(b"".join([*head, b"\r\n", shown]))
 
     def _refuse(self, response: Response) -> None:
         self._deaf = True
@@ -245,6 +246,19 @@ class _Refused(Exception):
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
         self.response = response
+
+
+@lru_cache(256)
+def _key(name: bytes) -> str:
+    """The name of a header as all look for it: of most, the same ones come time and again."""
+    return name.decode("latin-1").lower()
+
+
+def _lines(headers: Headers) -> bytes:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1")
+
+
+_JSON_LINES = _lines(JSON_HEADERS)
 
 
 def _origin_form(target: bytes) -> str:

@@ -66,7 +66,7 @@ class Endpoints:
         return refusal(503, damage) if damage else json_response({"status": "ok"})
 
     def _turn_page(self, request: Request, answer: Answer, server: HttpServer) -> None:
-        page = guarded(lambda: self._page(request), request.path)
+        page = guarded(request.path, self._page, request)
         server.run(lambda: answer(page))
 
 

@@ -22,9 +22,9 @@ def explained(error: Exception, path: str) -> Response:
     return refusal(status, reason, tuple((name.title(), value) for name, value in headers.items()))
 
 
-def guarded(act: Callable[[], T], path: str) -> T | Response:
-    """What `act` returns, or the response that explains why it could not."""
+def guarded(path: str, act: Callable[..., T], *given: object) -> T | Response:
+    """What `act` returns, `given` what it takes, or the response that explains why it could not."""
     try:
-        return act()
+        return act(*given)
     except Exception as error:  # noqa: BLE001 - a bug of ours ends no connection
         return explained(error, path)

@@ -8,7 +8,7 @@ from botplatform import codec
 from botplatform.values import NamedTuple
 
 Headers = tuple[tuple[str, str], ...]
-_JSON = (
+JSON_HEADERS: Headers = (
     ("Content-Type", "application/json"),
     ("Cross-Origin-Resource-Policy", "same-origin"),  # pages of other sites do not even learn that somebody answered
     ("X-Content-Type-Options", "nosniff"),
@@ -42,7 +42,7 @@ class Response(NamedTuple):
 
 def json_response(value: object, status: int = 200, headers: Headers = ()) -> Response:
     """A JSON value as a response."""
-    return Response(status, codec.encode(value), (*_JSON, *headers))
+    return Response._make((status, codec.encode(value), (*JSON_HEADERS, *headers) if headers else JSON_HEADERS))
 
 
 def refusal(status: int, reason: str, headers: Headers = ()) -> Response:

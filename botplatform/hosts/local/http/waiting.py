@@ -35,11 +35,11 @@ class Waiting(Generic[A]):
 
     def enter(self, begin: Begin[A]) -> None:
         """Begin a visit that takes nobody's time, beside those that others begin now."""
-        self._server.run_soon(lambda: self._entered(guarded(lambda: begin(self._on_settled), self._path)))
+        self._server.run_soon(lambda: self._entered(guarded(self._path, begin, self._on_settled)))
 
     def enter_aside(self, begin: Begin[A]) -> None:
         """Begin a visit on a thread of the pool."""
-        self._server.run_aside(lambda: self._hand_over(guarded(lambda: begin(self._on_settled), self._path)))
+        self._server.run_aside(lambda: self._hand_over(guarded(self._path, begin, self._on_settled)))
 
     def _hand_over(self, visit: Visit[A] | Response) -> None:
         self._server.run(lambda: self._entered(visit))
@@ -82,4 +82,7 @@ class Waiting(Generic[A]):
             timer.cancel()
 
     def _shown(self, visit: Visit[A]) -> Response:
-        return guarded(lambda: self._show(visit.answer()), self._path)
+        return guarded(self._path, self._rendered, visit)
+
+    def _rendered(self, visit: Visit[A]) -> Response:
+        return self._show(visit.answer())
