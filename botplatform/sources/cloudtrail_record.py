@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ OF_TYPE: Final = ("eventSource", "eventName")
 OF_SUBJECT: Final = ("userIdentity.arn",)
 _WHO = "userIdentity"
 _TRIGGER = "aws:"
+_LONGEST_SERVICE = 64
 # What nearly every record has; not to ask for one after the other is what makes most of them cheap.
 _usual = itemgetter(*NAMES, "awsRegion", "recipientAccountId", _WHO)
 
@@ -29,14 +31,13 @@ def to_event(record: Any, where: str) -> Event | Rejected:
         id, service, name, time, region, account, who = _usual(record)
         arn = who.get("arn")  # those of AWS itself have none
         if (
-            type(id) is type(service) is type(name) is type(time) is type(region) is type(account) is str
+            type(id) is type(region) is type(account) is str  # the others raise TypeError below
             and (arn is None or (arn and type(arn) is str))
-            and (id and service and name and account and ":" not in service)
+            and (id and name and account)
             and is_usual_time(time)
         ):
             source = f"{SOURCE_PREFIX}{region}:{account}"
-            type_ = f"{TYPE_PREFIX}{service.removesuffix('.amazonaws.com')}.{name}"
-            return Event.of_record(id, source, type_, arn, time, record)
+            return Event.of_record(id, source, _types_of(service) + name, arn, time, record)
     except (LookupError, TypeError, AttributeError, ValueError):
         pass
     return _of_unusual(record, where)
@@ -55,6 +56,14 @@ def _of_unusual(record: Any, where: str) -> Event | Rejected:
     except Rejected as rejected:
         return Rejected(rejected.reason, f"{where}.eventTime")
     return Event.of_record(id, source_of(record), type_of(record), subject_of(record), time, record)
+
+
+@lru_cache(1024)
+def _types_of(service: str) -> str:
+    """What the types of events of a service's calls begin with; raises ValueError for what is no usual service."""
+    if not service or ":" in service or len(service) > _LONGEST_SERVICE:
+        raise ValueError(service)  # and is not remembered
+    return f"{TYPE_PREFIX}{service.removesuffix('.amazonaws.com')}."
 
 
 def source_of(record: dict[str, Any]) -> str:
