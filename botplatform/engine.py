@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from botplatform.errors import Conflict, Rejected, Retry, StateUnavailable
@@ -28,6 +29,7 @@ from botplatform.work import CHAIN, REPLAY_OF, WITHHOLD, Context, PluginInfo, Un
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
 CONFLICTS = 20
 _ONLY_CTX = ("ctx",)
+_TEXT = {"text"}
 # How often one handler may pass in the chain of events that led to an event: more is a loop.
 CHAIN_LIMIT = 8
 # How many characters such a chain may have; a hundred handlers have passed by then, or somebody made it up.
@@ -110,7 +112,7 @@ class Engine:
 
         It also asks for the reply, where the sender was told to wait for it.
         """
-        return Commit(work, event, known, follow_up=self._follow_up(event, known.reply), run=run)
+        return Commit(work, event, known, follow_up=partial(self._follow_up, event, known.reply), run=run)
 
     def _follow_up(self, event: Event, reply: Mapping[str, Any] | None) -> EffectRequest | None:
         """What brings the reply to whoever was answered without it; nobody waits for that of a replay."""
@@ -204,7 +206,9 @@ class Engine:
         unit.outcome = Outcome._make((reply, run.attempt, took, tuple(unit.suppressed), False))
         # Somebody who waits now may be answered without the reply later, but only where a store hears of it.
         if reply and (self.store.keeps or run.answered):
-            unit.follow_up = self._follow_up(event, reply)
+            follow_up = partial(self._follow_up, event, reply)
+            # What is more than text is made now: a mistake in it is the handler's.
+            unit.follow_up = follow_up if reply.keys() == _TEXT else follow_up()
         return unit
 
     def _call(self, event: Event, match: Match, unit: Unit) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
 from botplatform.errors import Conflict
 from botplatform.values import NamedTuple
@@ -13,6 +13,8 @@ from botplatform.values import NamedTuple
 if TYPE_CHECKING:
     from botplatform.event import Event
     from botplatform.source import EffectRequest
+
+    FollowUp: TypeAlias = EffectRequest | Callable[[], EffectRequest | None] | None
 
 NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 """No values, or no changes."""
@@ -88,7 +90,9 @@ class Commit:
 
     `work` is a share of this very `event`: it has its source and its id.
 
-    `also` are values that a host puts with it, under names that no plugin has: the very same for several, perhaps.
+    `follow_up` is the effect that brings the reply to whoever was answered without it; as that is seldom so, it may be
+    given as what makes it. `also` are values that a host puts with it, under names that no plugin has: the very same
+    for several, perhaps.
 
     `found` are the JSON bytes of what it read (None: there was nothing), for stores that do not look again.
 
@@ -98,11 +102,11 @@ class Commit:
     """
 
     __slots__ = (
+        "_follow_up",
         "also",
         "chained",
         "effects",
         "event",
-        "follow_up",
         "found",
         "outcome",
         "reads",
@@ -119,7 +123,7 @@ class Commit:
         reads: Mapping[StateKey, int] = NOTHING,
         writes: Mapping[StateKey, Write] = NOTHING,
         effects: Sequence[EffectRequest] = (),
-        follow_up: EffectRequest | None = None,
+        follow_up: FollowUp = None,
         run: Run | None = None,
         found: Mapping[StateKey, bytes | None] = NOTHING,
         also: Mapping[StateKey, Write] = NOTHING,
@@ -131,11 +135,18 @@ class Commit:
         self.reads = reads
         self.writes = writes
         self.effects = effects
-        self.follow_up = follow_up
+        self._follow_up = follow_up
         self.run = run
         self.found = found
         self.also = also
         self.chained = chained
+
+    @property
+    def follow_up(self) -> EffectRequest | None:
+        """The effect that brings the reply to whoever was answered without it, if there is one."""
+        if callable(self._follow_up):
+            self._follow_up = self._follow_up()
+        return self._follow_up
 
     @property
     def all_writes(self) -> Mapping[StateKey, Write]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from botplatform.event import Event
     from botplatform.router import Handler
-    from botplatform.store import Outcome, Readable, Run, StateKey, Work, Write
+    from botplatform.store import FollowUp, Outcome, Readable, Run, StateKey, Work, Write
     from botplatform.subscription import Subscription
 
 # Amazon SNS, "Publishing SMS messages": at most 1,600 characters in one message.
@@ -64,7 +64,7 @@ class Unit:
 
     def __init__(self, store: Readable, plugin: str, now: float) -> None:
         self.effects: list[EffectRequest] = []
-        self.follow_up: EffectRequest | None = None
+        self.follow_up: FollowUp = None
         self.suppressed: list[str] = []
         self._store = store
         self._plugin = plugin

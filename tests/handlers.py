@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -37,7 +36,5 @@ def match_of(function: Callable[..., Any], uses: Iterable[str] = (), plugin: str
 
 def replaced(commit: Commit, **changes: Any) -> Commit:
     """A commit like another, but for these changes."""
-    made = copy.copy(commit)
-    for name, value in changes.items():
-        setattr(made, name, value)
-    return made
+    same = {name: getattr(commit, name) for name in inspect.signature(Commit).parameters}
+    return Commit(**{**same, **changes})

@@ -31,7 +31,7 @@ class Forgetful:
             _refuse(key.plugin)
         if commit.run and not commit.run.begin_commit():
             raise Abandoned(f"{commit.work.handler} was given up before it committed")
-        follow_up = [commit.follow_up] if commit.follow_up and commit.run and commit.run.answered else []
+        follow_up = [commit.follow_up] if commit.run and commit.run.answered and commit.follow_up else []
         if not (commit.effects or follow_up):
             return Committed(commit.outcome)
         effects = [

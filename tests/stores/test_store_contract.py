@@ -69,6 +69,15 @@ def test_the_first_commit_of_work_wins_and_nothing_of_a_second_happens(store: St
     assert stored(store) == 1
 
 
+def test_what_a_host_remembers_is_there_once_the_commit_is_and_not_otherwise(store: Store) -> None:
+    position = StateKey("@demo", "position")
+    store.commit(commit("1", writes={COUNT: put(1)}, also={position: put(1)}))
+    with pytest.raises(Abandoned):
+        store.commit(commit("2", writes={COUNT: put(2)}, also={position: put(2)}, run=Run(abandoned=True)))
+
+    assert (stored(store), stored(store, position)) == (1, 1)
+
+
 def test_of_many_commits_of_the_same_work_at_once_one_wins(store: Store) -> None:
     with ThreadPoolExecutor(8) as threads:
         committed = list(threads.map(lambda _: store.commit(commit(writes={COUNT: ADD_ONE})), range(50)))

@@ -31,6 +31,8 @@ class Visit(Generic[A]):
     the disk's time. `meanwhile()` is what to tell them when it takes a while, if they can be told.
     """
 
+    __slots__ = ("answer", "meanwhile", "within")
+
     def __init__(
         self, within: float, answer: Callable[[], A], meanwhile: Callable[[], Post | None] = lambda: None
     ) -> None:

@@ -53,7 +53,7 @@ class Marker(NamedTuple):
     def of(cls, commit: Commit, number: int, version: int, now: float, due: float) -> Marker:
         """The marker of a run that commits; raises ValueError where the reply and the effects are too large for one."""
         requests = [*commit.effects]
-        if commit.follow_up and commit.run and commit.run.answered:
+        if commit.run and commit.run.answered and commit.follow_up:
             requests.append(commit.follow_up)
         effects = tuple(map(_asked, requests))
         return cls(commit.work, commit.outcome, effects, number, version, None, None)._timed(now, due)._fitting(commit)

@@ -143,7 +143,8 @@ class Group:
             progress.check(commit, self._draft)
         about, entry = self._entry(work, commit.event)
         reply, attempts, took, suppressed = to_row(outcome)
-        requested = self._requested(work, _requests(commit)) if commit.effects or commit.follow_up else ()
+        requests = _requests(commit)
+        requested = self._requested(work, requests) if requests else ()
         version = self._values.version
         changes: Sequence[Change] = ()
         if commit.writes:
@@ -191,7 +192,7 @@ class Group:
 
 def _requests(commit: Commit) -> Sequence[EffectRequest]:
     """The effects a commit asks for, its reply among them where nobody waits for that any more."""
-    if commit.follow_up and commit.run and commit.run.answered:
+    if commit.run and commit.run.answered and commit.follow_up:
         return [*commit.effects, commit.follow_up]
     return commit.effects
 

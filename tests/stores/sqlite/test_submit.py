@@ -125,6 +125,19 @@ def test_a_chained_one_conflicts_where_an_earlier_one_of_its_call_changed_nothin
     assert kinds(submitted(store, calls)) == [kind, "Conflict", "done"]
 
 
+@pytest.mark.parametrize("first", [adding("1"), adding("1", reads={KEY: 1})], ids=["done", "refused"])
+def test_what_a_host_remembers_with_several_is_written_with_the_first_that_is_done(
+    store: SqliteStore, first: Commit
+) -> None:
+    position = StateKey("@demo", "position")
+    also = {position: Write("put", b"7")}
+
+    submitted(store, [replaced(first, also=also), adding("2", also=also), adding("3", also=also)])
+    before = store.read(position).version
+    submitted(store, [adding("4", also=also)])
+    assert (store.read(position).json, before < store.read(position).version) == (b"7", True)
+
+
 def test_a_chained_one_conflicts_where_another_call_changed_what_it_read(store: SqliteStore) -> None:
     store.commit(setting("0", b"1"))
     seen = {KEY: store.read(KEY).version}

@@ -24,6 +24,8 @@ class Waiting(Generic[A]):
     Everything happens on the loop's thread, but for what may block.
     """
 
+    __slots__ = ("_answer", "_path", "_server", "_settled", "_show", "_timers", "_visit")
+
     def __init__(self, path: str, show: Callable[[A], Response], answer: Answer, server: HttpServer) -> None:
         self._path = path
         self._show = show
