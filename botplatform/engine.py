@@ -28,7 +28,6 @@ from botplatform.work import CHAIN, REPLAY_OF, WITHHOLD, Context, PluginInfo, Un
 
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.
 CONFLICTS = 20
-_ONLY_CTX = ("ctx",)
 _TEXT = {"text"}
 # How often one handler may pass in the chain of events that led to an event: more is a loop.
 CHAIN_LIMIT = 8
@@ -214,16 +213,17 @@ class Engine:
     def _call(self, event: Event, match: Match, unit: Unit) -> dict[str, Any] | None:
         """What the handler answers, called with what it takes; raises Rejected where its subscription does not fit."""
         handler, params = match.handler, match.params(event)
-        source, arguments = self.sources.get(match.subscription.source), handler.arguments
-        if "event" in arguments:
+        function, arguments = handler.function, handler.arguments
+        wants_event, wants_ctx = "event" in arguments, "ctx" in arguments
+        source = self.sources.get(match.subscription.source)
+        if wants_event:
             event = event.fresh()  # its own: whoever is given it may change its data
         if source and source.prepare:
             event = source.prepare(event, match.subscription)
+        if not wants_ctx:
+            return told(function(event=event) if wants_event else function())
         ctx = Context(event, handler, unit, params, self.plugins)
-        if arguments == _ONLY_CTX:  # which most want
-            return told(handler.function(ctx=ctx))
-        given = {"event": event, "ctx": ctx}
-        return told(handler.function(**{name: given[name] for name in arguments}))
+        return told(function(event=event, ctx=ctx) if wants_event else function(ctx=ctx))
 
 
 def _work(event: Event, match: Match) -> Work:

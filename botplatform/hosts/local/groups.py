@@ -59,6 +59,7 @@ class Groups(Lanes[Member]):
         with self._lock:
             self._helped = time.monotonic() if self._brisk else None
             super()._bring(jobs, 0)
+            self._call()
             self._watch_closely()
 
     def help(self, take_over: Callable[[], None]) -> bool:
@@ -91,6 +92,7 @@ class Groups(Lanes[Member]):
     def _bring(self, jobs: Iterable[Member], delay: float) -> None:
         self._helped = None  # whoever brings these helps nobody
         super()._bring(jobs, delay)
+        self._call()
 
     def _under_way(self) -> bool:
         return bool(self._group or self._flying or self._ahead or self._catching_up) or super()._under_way()
@@ -103,8 +105,7 @@ class Groups(Lanes[Member]):
         if lane.first.alone:
             super()._admit(lane)
         else:
-            self._quick.append(lane)
-            self._call()
+            self._quick.append(lane)  # whoever admits lanes calls for the next group when all are admitted
 
     def _fill(self, kind: Hashable) -> None:
         held = self._held[kind]
