@@ -20,8 +20,12 @@ from benchmarks.by_hand import ByHand
 from benchmarks.measure import Contender, Figures, Race, Wrong
 from benchmarks.platforms import running
 from botplatform import codec
+from botplatform.hosts.local.overlay import Overlay
 from botplatform.hosts.local.platform import Platform
-from botplatform.store import StateKey
+from botplatform.sources.mqtt.message import Message
+from botplatform.sources.mqtt.source import to_event
+from botplatform.store import Committed, Run, StateKey, Work
+from botplatform.stores.sqlite import SqliteStore
 
 MESSAGES = 20_000
 SENSORS = 100
@@ -31,9 +35,11 @@ LARGE_GROUP = 500
 CHECKED = 1000
 PLUGINS = Path(__file__).parent / "plugins"
 PAYLOAD = b'{"celsius": 21.5}'
+HANDLER = "reading_counter.count"
 COUNTER = StateKey("reading_counter", "readings")
 TITLE = f"mqtt_durable: {MESSAGES:,} messages of QoS 1 that wait in Mosquitto"
 PAHO, EACH, US = "paho", "paho, a commit each", "the platform"
+RUNS = f"{BY_HAND}, but for runs"
 _WITHIN = 120.0
 SOURCE = "mqtt://127.0.0.1"
 
@@ -53,6 +59,8 @@ def races() -> Iterator[Race]:
         groups = _Subscriber(port, "groups", table.insert, GROUP)
         log = stack.enter_context(closing(ByHand(folder / "log.db", SOURCE, "org.mqtt.message", counts=True)))
         by_hand = _Subscriber(port, "by hand", _keeping(log), LARGE_GROUP)
+        store = stack.enter_context(closing(SqliteStore(folder / "runs.db")))
+        runs = _Subscriber(port, "runs", _running(us, store), LARGE_GROUP)
         yield Race(
             TITLE,
             [
@@ -63,6 +71,11 @@ def races() -> Iterator[Race]:
                     BY_HAND,
                     partial(_committed, by_hand, log),
                     f"log entry, marker, count and its history, a commit per {LARGE_GROUP}; nothing else of a run",
+                ),
+                Contender(
+                    RUNS,
+                    partial(_counted_in, store, runs),
+                    "an event each, its handler run as a unit of work, committed by the platform's store; nothing else",
                 ),
                 Contender(US, partial(_handled, us, port, SENSORS), f"{SENSORS} topics, each in its order"),
                 Contender("the platform, one topic", partial(_handled, us, port, 1), "so one message after the other"),
@@ -158,6 +171,36 @@ def _committed(subscriber: _Subscriber, table: _Table | ByHand) -> Figures:
     return figures
 
 
+def _running(us: Platform, store: SqliteStore) -> Callable[[Sequence[bytes]], None]:
+    """What runs a handler for each message, and commits together; nothing is queued, timed, told or known again."""
+    numbers, engine, router = itertools.count(1), us.dispatcher.engine, us.dispatcher.router
+
+    def handle(payloads: Sequence[bytes]) -> None:
+        messages = [Message("sensors/1/temperature", payload, 1, False, False, 0) for payload in payloads]
+        events = [to_event(message, f"message-{next(numbers)}", SOURCE) for message in messages]
+        works = [Work(event.source, event.id, HANDLER) for event in events]
+        overlay, commits = Overlay(store, works), []
+        for event, work in zip(events, works, strict=True):
+            (match,) = router.route(event)
+            if overlay.outcome(work):
+                raise Wrong("a message was handled before")
+            commits.append(engine.attempt(work, event, match, Run(answered=True), overlay))
+            overlay.write(commits[-1].writes)
+        results: list[Committed | Exception] = []
+        store.submit(commits, results.extend)
+        if not all(isinstance(result, Committed) for result in results):
+            raise Wrong(f"not all was committed: {results}")
+
+    return handle
+
+
+def _counted_in(store: SqliteStore, subscriber: _Subscriber) -> Figures:
+    before = _count_of(store)
+    figures = subscriber.measure()
+    _expect(_count_of(store) - before, MESSAGES)
+    return figures
+
+
 def _handled(us: Platform, port: int, sensors: int) -> Figures:
     """Let messages gather while the platform is away; what it counts at the end is what was sent in all rounds."""
     assert us.devices
@@ -191,7 +234,11 @@ def _check_order(us: Platform) -> None:
 
 
 def _counted(us: Platform) -> int:
-    return int(codec.decode(us.store.read(COUNTER).json or b"0"))
+    return _count_of(us.store)
+
+
+def _count_of(store: SqliteStore) -> int:
+    return int(codec.decode(store.read(COUNTER).json or b"0"))
 
 
 def _topics(template: str, sensors: int) -> list[str]:
