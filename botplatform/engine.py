@@ -12,18 +12,7 @@ from botplatform.event import Event
 from botplatform.reply import Reply, told
 from botplatform.router import Match
 from botplatform.source import EffectRequest, Source
-from botplatform.store import (
-    Abandoned,
-    Commit,
-    Committed,
-    Outcome,
-    Readable,
-    Run,
-    StateKey,
-    Store,
-    Work,
-    Write,
-)
+from botplatform.store import Abandoned, Commit, Committed, Outcome, Readable, Run, StateKey, Store, Work, Write
 from botplatform.work import CHAIN, REPLAY_OF, WITHHOLD, Context, PluginInfo, Unit, chain_of
 
 # A handler that keeps losing its commit to others is not unlucky but contended: better fail, and be tried later.

@@ -123,15 +123,15 @@ class State:
 
     def _remember(self, key: StateKey, value: Value) -> None:
         if len(self._read) + len(self._writes) >= _FEW:
-            self._make_room(key, value.json or b"")
+            self._check_room(key, value.json or b"")
         self._read[key] = value
 
     def _put(self, key: StateKey, write: Write) -> None:
         if len(write.json) > VALUE_LIMIT or len(self._read) + len(self._writes) >= _FEW:
-            self._make_room(key, _fitting(write.json, key))
+            self._check_room(key, _fitting(write.json, key))
         self._writes[key] = write
 
-    def _make_room(self, key: StateKey, json: bytes) -> None:
+    def _check_room(self, key: StateKey, json: bytes) -> None:
         """Refuse more values, or more of them all, than any store could commit at once."""
         held: dict[StateKey, Value | Write] = {**self._read, **self._writes}
         sizes = {**{name: len(value.json or b"") for name, value in held.items()}, key: len(json)}

@@ -63,6 +63,10 @@ def _types_of(service: str) -> str:
     """What the types of events of a service's calls begin with; raises ValueError for what is no usual service."""
     if not service or ":" in service or len(service) > _LONGEST_SERVICE:
         raise ValueError(service)  # and is not remembered
+    return _beginning(service)
+
+
+def _beginning(service: str) -> str:
     return f"{TYPE_PREFIX}{service.removesuffix('.amazonaws.com')}."
 
 
@@ -77,7 +81,7 @@ def source_of(record: dict[str, Any]) -> str:
 
 def type_of(record: dict[str, Any]) -> str:
     """The type of the event of a record: which call of which service."""
-    return f"{TYPE_PREFIX}{str(record.get('eventSource')).removesuffix('.amazonaws.com')}.{record.get('eventName')}"
+    return f"{_beginning(str(record.get('eventSource')))}{record.get('eventName')}"
 
 
 def subject_of(record: dict[str, Any]) -> str | None:

@@ -99,8 +99,8 @@ def holds_anyway(commit: Commit) -> bool:
     in between.
     """
     outcome = commit.outcome
-    nothing_changed = not (commit.all_writes or commit.effects or outcome.suppressed or outcome.duplicate)
-    return nothing_changed and not commit.chained and len(commit.reads) < 2 and _is_json(outcome.reply)
+    changed = commit.writes or commit.also or commit.effects or outcome.suppressed or outcome.duplicate
+    return not changed and not commit.chained and len(commit.reads) < 2 and _is_json(outcome.reply)
 
 
 def _is_json(reply: object) -> bool:

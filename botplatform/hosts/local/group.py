@@ -47,7 +47,7 @@ class Group:
             following = self.waiting.popleft()
             lane = following[0]
             if lane not in self.stopped:
-                self.overlay.seen, self.overlay.waited = lane in self.lanes, 0.0
+                self.overlay.begin(seen=lane in self.lanes)
                 self.lanes[lane] = None
                 self.running, self.began = following, time.monotonic()
         return self.running

@@ -43,6 +43,10 @@ class Overlay:
         self._known: dict[StateKey, Value] = {}
         self._writes: dict[StateKey, list[Write]] = {}
 
+    def begin(self, seen: bool) -> None:
+        """Note that another one is run now, and whether those before it count for it as if it saw what they wrote."""
+        self.seen, self.waited = seen, 0.0
+
     def outcome(self, work: Work) -> Outcome | None:
         """The outcome of work that was done before, else None."""
         if self._outcomes is None:
@@ -52,11 +56,7 @@ class Overlay:
     def write(self, writes: Mapping[StateKey, Write]) -> None:
         """Put changes on top."""
         for key, write in writes.items():
-            earlier = self._writes.get(key)
-            if earlier is None:
-                self._writes[key] = [write]
-            else:
-                earlier.append(write)
+            self._writes.setdefault(key, []).append(write)
 
     def read(self, key: StateKey) -> Value:
         """One value and its version beneath; raises Conflict where the writes do not go together."""

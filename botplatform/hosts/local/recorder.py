@@ -47,7 +47,7 @@ class Recorder:
         What ran when the process died runs alone among its kind, so that the innocent are not counted with the culprit
         time and again; unless the one before takes too long.
         """
-        if self._crashes and self.crashes(work) and self._suspect.acquire(timeout=_PATIENCE):
+        if self.crashes(work) and self._suspect.acquire(timeout=_PATIENCE):
             self._alone = work
         try:
             slot = self._free.pop()

@@ -125,12 +125,10 @@ class Task:
         """Run the handler once, on what `store` has, and commit nothing."""
         if self._loose:
             return self._loose
-        event = self.event
-        if event is None:
-            try:
-                event = self._whole()
-            except StateUnavailable as error:
-                return self._unavailable(error)
+        try:
+            event = self._whole()
+        except StateUnavailable as error:
+            return self._unavailable(error)
         return self._attempt(event, store) if event else self._missing()
 
     def tell_ahead(self, commit: Commit) -> Commit | None:
